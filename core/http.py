@@ -1,0 +1,83 @@
+"""The only door to HTTP: a `requests` session with time-outs, a size limit and JSON read with Decimals.
+
+Used by price sources and chain nodes. Retrying is the caller's business: it knows what may be sent twice.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import requests
+
+MAX_BYTES = 64 * 1024 * 1024
+
+
+class HTTPFailure(Exception):
+    """No usable answer. `status` is the HTTP status if there was one; `sent` says whether the request may have arrived."""
+
+    def __init__(self, reason: str, *, status: int | None = None, sent: bool = True, body: bytes = b"") -> None:
+        super().__init__(reason)
+        self.status, self.sent, self.body = status, sent, body
+
+
+class HTTPClient:
+    """A kept-alive session against one service. Not shared between threads or forked processes."""
+
+    def __init__(self, *, timeout_s: tuple[int, int] = (3, 10), max_bytes: int = MAX_BYTES, auth: Any = None) -> None:
+        self.timeout_s, self.max_bytes = timeout_s, max_bytes
+        self.session = requests.Session()
+        self.session.auth = auth
+        self.session.trust_env = False  # no .netrc, no proxy from the environment for nodes on loopback
+        self.session.headers["User-Agent"] = "nexchange"
+
+    def get_json(self, url: str, params: dict[str, str] | None = None) -> Any:
+        """GET `url` and return its JSON, numbers as Decimal. Raises: HTTPFailure."""
+        return self._json(self._send("GET", url, params=params))
+
+    def get_bytes(self, url: str, params: dict[str, str] | None = None) -> bytes:
+        """GET `url` and return the body. Raises: HTTPFailure."""
+        return self._send("GET", url, params=params)
+
+    def post_json(self, url: str, payload: Any) -> Any:
+        """POST JSON and return the JSON of the answer, also of an error status that carries JSON. Raises: HTTPFailure."""
+        try:
+            return self._json(self._send("POST", url, json=payload))
+        except HTTPFailure as failure:
+            if failure.status is not None and failure.body[:1] in (b"{", b"["):
+                return self._json(failure.body)
+            raise
+
+    def _send(self, method: str, url: str, **options: Any) -> bytes:
+        try:
+            with self.session.request(
+                method, url, timeout=self.timeout_s, stream=True, allow_redirects=False, **options
+            ) as answer:
+                body = b""
+                for chunk in answer.iter_content(65536):
+                    body += chunk
+                    if len(body) > self.max_bytes:
+                        raise HTTPFailure(f"answer over {self.max_bytes} bytes", status=answer.status_code)
+        except requests.ConnectTimeout as error:
+            raise HTTPFailure("connect timed out", sent=False) from error
+        except requests.RequestException as error:
+            sent = not isinstance(error, requests.ConnectionError) or "refused" not in str(error)
+            raise HTTPFailure(type(error).__name__, sent=sent) from error
+        if answer.status_code != requests.codes.ok:
+            raise HTTPFailure(f"HTTP {answer.status_code}", status=answer.status_code, body=body)
+        return body
+
+    @staticmethod
+    def _json(body: bytes) -> Any:
+        return parse_json(body)
+
+
+def parse_json(body: bytes | str) -> Any:
+    """Parse JSON with every non-integer number as Decimal; NaN and Infinity are refused. Raises: HTTPFailure."""
+    try:
+        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise HTTPFailure("not JSON") from error
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(name)

@@ -1,0 +1,53 @@
+"""Reference data that every app speaks of: assets. Filled from fixtures/assets.json and changed only by a release."""
+
+from django.db import models
+
+
+class MinorField(models.DecimalField):
+    """An integer amount in minor units: NUMERIC(38,0), read and written as int, because wei do not fit 64 bits."""
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        kwargs.update(max_digits=38, decimal_places=0)
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+
+    def from_db_value(self, value: object, expression: object, connection: object) -> int | None:
+        return None if value is None else int(value)  # type: ignore[call-overload]
+
+    def to_python(self, value: object) -> int | None:
+        value = super().to_python(value)
+        return None if value is None else int(value)  # type: ignore[call-overload]
+
+    def get_prep_value(self, value: object) -> object:
+        if isinstance(value, float):
+            raise TypeError("a float near money")
+        return super().get_prep_value(value)
+
+
+class Asset(models.Model):
+    """A currency on a network. `scale` never changes after the first posting; `quote_step` is in minor units."""
+
+    code = models.CharField(primary_key=True, max_length=12)
+    currency = models.CharField(max_length=12)
+    network = models.CharField(max_length=32, blank=True)  # "litecoin", "ethereum"; empty for money in a bank
+    name = models.CharField(max_length=64)
+    is_crypto = models.BooleanField()
+    scale = models.PositiveSmallIntegerField()
+    quote_step = MinorField(default=1)
+    enabled = models.BooleanField(default=False)
+    confirmations_required = models.PositiveSmallIntegerField(null=True, blank=True)
+    minimum_minor = MinorField(default=0)  # smallest order amount, on either side
+    maximum_minor = MinorField(default=0)  # largest order amount, on either side
+    dust_minor = MinorField(default=0)  # a deposit of at most this much is not refunded by policy
+    uri_scheme = models.CharField(max_length=20, blank=True)  # BIP-21 or EIP-681
+    extra_id = models.CharField(max_length=20, blank=True)  # destination_tag, payment_id or memo
+    explorer_tx_url = models.CharField(max_length=200, blank=True)  # "{txid}" is replaced
+    explorer_address_url = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=models.Q(scale__lte=18), name="asset_scale_at_most_18"),
+            models.CheckConstraint(condition=models.Q(quote_step__gte=1), name="asset_quote_step_positive"),
+        )
+
+    def __str__(self) -> str:
+        return self.code

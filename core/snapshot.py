@@ -1,0 +1,38 @@
+"""A value kept in the process for at most a second: what makes price and catalogue reads cost no SQL when warm.
+
+For public, shared facts only (assets, pairs, rates, limits). Nobody's order is ever kept here.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Snapshot(Generic[T]):
+    """Holds the result of `load()` for `max_age_s`; the age is checked on every use, so nothing older is served."""
+
+    def __init__(self, load: Callable[[], T], *, max_age_s: int = 1) -> None:
+        self._load, self._max_age_s = load, max_age_s
+        self._lock = threading.Lock()
+        self._kept: tuple[int, T] | None = None
+
+    def get(self) -> T:
+        """Return the value, loading it when there is none or it is too old. A failed load raises and keeps nothing."""
+        kept = self._kept
+        if kept and time.monotonic_ns() - kept[0] < self._max_age_s * 10**9:
+            return kept[1]
+        with self._lock:
+            kept = self._kept
+            if kept and time.monotonic_ns() - kept[0] < self._max_age_s * 10**9:
+                return kept[1]
+            started_ns = time.monotonic_ns()
+            value = self._load()
+            self._kept = (started_ns, value)
+            return value
+
+    def forget(self) -> None:
+        """Drop the kept value: tests, and a process that has just changed what is kept."""
+        self._kept = None

@@ -1,0 +1,227 @@
+"""The complete base of all settings; settings_dev, settings_prod and settings_test only differ from it.
+
+Every variable read here is listed in the file ENVIRONMENT; a test compares the two, both ways.
+"""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+# FileAwareEnv: SECRET_KEY may also come from the file named by SECRET_KEY_FILE.
+env = environ.FileAwareEnv()
+
+SITE_MODE = env.str("SITE_MODE", default="demo")  # live | demo, apart from the settings module
+SECRET_KEY = env.str("SECRET_KEY", default="")
+TOKEN_KEY = env.str("TOKEN_KEY", default="")  # HMAC key of owner tokens: changing it locks every customer out
+DEBUG = False
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.gis",
+    "csp",
+    "rest_framework",
+    "core",
+    "ledger",
+    "ticker",
+    "accounts",
+    "wallets",
+    "orders",
+    "api",
+    "website",
+]
+if SITE_MODE == "demo":
+    INSTALLED_APPS.append("demo")
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "api.middleware.APIMiddleware",  # CORS, body limit and JSON errors of /…/api/, before sessions and languages
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "nexchange.urls"
+WSGI_APPLICATION = "nexchange.wsgi.application"
+AUTH_USER_MODEL = "accounts.User"
+APPEND_SLASH = True
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "website.context.site",
+            ],
+        },
+    },
+]
+
+# --- Database: one PostGIS, two roles --------------------------------------------------------------------------------
+# The owner (POSTGIS_ENV_POSTGRES_USER) owns the tables and is used by the command `release` and by test set-up alone.
+# Everything else connects as `<owner>_app`, which owns nothing.
+
+_owner = env.db_url_config(env.str("DATABASE_URL")) if env.str("DATABASE_URL", default="") else {}
+_owner_user = env.str("POSTGIS_ENV_POSTGRES_USER", default="") or _owner.get("USER") or "nexchange"
+_owner_password = env.str("POSTGIS_ENV_POSTGRES_PASSWORD", default="") or _owner.get("PASSWORD", "")
+APP_ROLE = f"{_owner_user}_app"
+APP_DB_PASSWORD = env.str("APP_DB_PASSWORD", default="")
+
+
+def _database(user: str, password: str) -> dict[str, object]:
+    return {
+        "ENGINE": "django.contrib.gis.db.backends.postgis",
+        "NAME": env.str("POSTGIS_ENV_POSTGRES_DB", default="") or _owner.get("NAME") or "nexchange",
+        "HOST": env.str("POSTGIS_PORT_5432_TCP_ADDR", default="") or _owner.get("HOST") or "postgis",
+        "PORT": env.str("POSTGIS_PORT_5432_TCP_PORT", default="") or _owner.get("PORT") or "5432",
+        "USER": user,
+        "PASSWORD": password,
+        "CONN_MAX_AGE": 300,
+        "CONN_HEALTH_CHECKS": False,  # one more statement per request; a broken connection answers one 500 and is gone
+        "ATOMIC_REQUESTS": False,
+        "DISABLE_SERVER_SIDE_CURSORS": True,  # PgBouncer
+        "OPTIONS": {"options": "-c lock_timeout=3s -c idle_in_transaction_session_timeout=60s", "connect_timeout": 5},
+    }
+
+
+DATABASES = {
+    "default": _database(APP_ROLE, APP_DB_PASSWORD),
+    "owner": _database(_owner_user, _owner_password),
+}
+DATABASE_ROUTERS: list[str] = []
+
+# Rows are locked in this order, upstream first; see core.locks and docs/ARCHITECTURE.md.
+LOCK_ORDER = (
+    "accounts.User",
+    "orders.Order",
+    "wallets.ChainState",
+    "wallets.Deposit",
+    "wallets.Payout",
+    "wallets.Attempt",
+    "wallets.Coin",
+)
+
+# --- Redis, Celery ---------------------------------------------------------------------------------------------------
+REDIS_URL = env.str("REDIS_URL", default="redis://redis:6379/0")
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_SOFT_TIME_LIMIT = 60
+CELERY_TASK_TIME_LIMIT = 90
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+
+# --- Chains and keys -------------------------------------------------------------------------------------------------
+# Nodes and public account keys: all processes. The key file with the private keys: the worker alone.
+CHAIN_RPC_URLS = {
+    "litecoin": env.str("LITECOIN_RPC_URL", default=""),
+    "ethereum": env.str("ETHEREUM_RPC_URL", default=""),
+}
+ACCOUNT_KEYS = {
+    "litecoin": env.str("LITECOIN_ACCOUNT_KEY", default=""),  # extended public keys of the derivation accounts
+    "ethereum": env.str("ETHEREUM_ACCOUNT_KEY", default=""),
+}
+KEY_FILE = env.str("KEY_FILE", default="")
+PAYOUT_JOURNAL = env.str("PAYOUT_JOURNAL", default=str(VAR_DIR / "payouts.journal"))
+
+# --- Prices ----------------------------------------------------------------------------------------------------------
+# TICKER_MARKET: "live" asks the venues; "demo" is the generated market, refused in SITE_MODE=live; "auto" (demo only)
+# asks the venues and falls back to the generated market, said so on every page.
+TICKER_MARKET = env.str("TICKER_MARKET", default="auto" if SITE_MODE == "demo" else "live")
+TICKER_BASE_URLS = {  # another address only for tests and replays
+    "kraken": env.str("KRAKEN_URL", default="https://api.kraken.com"),
+    "coinbase": env.str("COINBASE_URL", default="https://api.exchange.coinbase.com"),
+    "bitstamp": env.str("BITSTAMP_URL", default="https://www.bitstamp.net"),
+    "binance": env.str("BINANCE_URL", default="https://api.binance.com"),
+}
+
+# --- Orders ----------------------------------------------------------------------------------------------------------
+QUOTE_SECONDS = 60
+PAYMENT_WINDOW_MINUTES = 20
+CONFIRM_WINDOW_MINUTES = 60
+WAITING_HOURS = 72
+UNDERPAYMENT_BPS = 50  # 0.5 %: within it the order executes pro rata at the promised rate
+
+# --- Languages, files, security --------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.str("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.str("MEDIA_ROOT", default=str(BASE_DIR / "var" / "media"))
+FIXTURE_DIRS = [BASE_DIR / "fixtures"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # no form of ours is larger; more is refused before it is read
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEST_RUNNER = "nexchange.testing.PytestRunner"
+SILENCED_SYSTEM_CHECKS: list[str] = []
+
+REST_FRAMEWORK = {
+    "UNAUTHENTICATED_USER": None,
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+}
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=300)
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)  # how many proxies of ours append to X-Forwarded-For
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.server": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+}
