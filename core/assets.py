@@ -1,5 +1,6 @@
 """The catalogue of assets, read from memory: reference data that only a release changes."""
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
@@ -35,3 +36,11 @@ def list_assets() -> list[Asset]:
 def forget_assets() -> None:
     """Read the table again at the next use: after fixtures were loaded."""
     _catalogue.forget()
+
+
+def confirmations_required(asset: Asset) -> int:
+    """Return how deep a deposit of this asset must be to count; the demo's own chains need fewer."""
+    required = asset.demo_confirmations if settings.SITE_MODE == "demo" else asset.confirmations_required
+    if required is None:
+        raise AssetUnknown(asset=asset.code)
+    return required

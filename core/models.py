@@ -35,6 +35,7 @@ class Asset(models.Model):
     quote_step = MinorField(default=1)
     enabled = models.BooleanField(default=False)
     confirmations_required = models.PositiveSmallIntegerField(null=True, blank=True)
+    demo_confirmations = models.PositiveSmallIntegerField(null=True, blank=True)  # the same on a chain of our own
     minimum_minor = MinorField(default=0)  # smallest order amount, on either side
     maximum_minor = MinorField(default=0)  # largest order amount, on either side
     dust_minor = MinorField(default=0)  # a deposit of at most this much is not refunded by policy

@@ -1,0 +1,127 @@
+"""The exchange itself, as rows: orders with what was promised, their transitions, promises of coins, repeated requests."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from core.models import Asset, MinorField
+from orders import states
+
+
+class Order(models.Model):
+    """One exchange. The promised amounts, rate and fees are copied from the quote and never change."""
+
+    reference = models.CharField(max_length=17, unique=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="orders"
+    )
+    pair = models.CharField(max_length=24)
+    send_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    get_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    quote_id = models.UUIDField(unique=True)
+    side = models.CharField(max_length=4, choices=[("send", "send"), ("get", "get")])  # which amount the customer gave
+    send_minor = MinorField()
+    get_minor = MinorField()
+    rate = models.DecimalField(max_digits=40, decimal_places=20)  # send asset per get asset, before fees
+    fee_minor = MinorField()  # in the get asset
+    network_fee_minor = MinorField()  # in the get asset
+    fee_cap_minor = MinorField()  # the most that the payout's transaction may cost us, in the get asset
+
+    state = models.CharField(max_length=20, default=states.AWAITING_DEPOSIT)
+    exception = models.CharField(max_length=12, default=states.NONE)
+    hold_reason = models.CharField(max_length=12, blank=True)
+    next_actor = models.CharField(max_length=12, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True)
+    transition_count = models.PositiveIntegerField(default=0)
+
+    created_at = models.DateTimeField()
+    payment_deadline = models.DateTimeField()  # until then the first sight of the deposit keeps the rate
+    deposit_address = models.CharField(max_length=128)
+    payout_address = models.CharField(max_length=128, blank=True)
+    refund_address = models.CharField(max_length=128, blank=True)
+    owner_token_hash = models.CharField(max_length=64)
+    nonce = models.CharField(max_length=64)
+
+    priced_at = models.DateTimeField(null=True, blank=True)  # write-once: when the exchange entry was posted
+    credited_send_minor = MinorField(null=True, blank=True)
+    credited_get_minor = MinorField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(state__in=states.ORDER.states), name="order_state_known"),
+            models.CheckConstraint(condition=Q(exception__in=states.EXCEPTIONS), name="order_exception_known"),
+            models.CheckConstraint(condition=Q(hold_reason__in=states.HOLDS), name="order_hold_known"),
+            models.CheckConstraint(condition=Q(send_minor__gt=0, get_minor__gt=0), name="order_amounts_positive"),
+            models.CheckConstraint(
+                condition=Q(state__in=(states.COMPLETED, states.EXPIRED, states.REFUNDED))
+                | Q(deadline__isnull=False) & ~Q(next_actor=""),
+                name="order_open_has_deadline_and_actor",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("state", "deadline"), name="order_by_deadline"),
+            models.Index(fields=("created_at", "id"), name="order_by_age"),
+            models.Index(fields=("user", "id"), name="order_of_user"),
+        )
+
+    def __str__(self) -> str:
+        return self.reference
+
+
+class Transition(models.Model):
+    """One recorded move of an order: the event log. `published_seq` is gap-free and given after commit by one publisher."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="transitions", db_index=False)
+    seq = models.PositiveIntegerField()
+    from_state = models.CharField(max_length=20, blank=True)
+    to_state = models.CharField(max_length=20)
+    exception = models.CharField(max_length=12)
+    hold_reason = models.CharField(max_length=12, blank=True)
+    actor = models.CharField(max_length=64)
+    reason = models.CharField(max_length=120)
+    at = models.DateTimeField()
+    published_seq = models.BigIntegerField(null=True, blank=True, unique=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("order", "seq"), name="transition_seq_unique"),)
+        indexes = (models.Index(fields=("id",), condition=Q(published_seq=None), name="transition_unpublished"),)
+
+    def __str__(self) -> str:
+        return f"{self.order_id}#{self.seq} {self.from_state}>{self.to_state}"
+
+
+class Promise(models.Model):
+    """Coins promised to an order at a fixed rate and not yet reserved in the books; open promises reduce what is available."""
+
+    order = models.OneToOneField(Order, primary_key=True, on_delete=models.PROTECT, related_name="promise")
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    amount_minor = MinorField()  # payout plus fee cap
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
+    funded = models.BooleanField(default=False)  # a deposit was seen
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("asset",), include=("amount_minor", "funded"), condition=Q(closed_at=None), name="promise_open"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.amount_minor} {self.asset_id} to order {self.order_id}"
+
+
+class IdempotencyKey(models.Model):
+    """A request that created an order, so that its repetition answers the same. Written in the order's own transaction."""
+
+    scope = models.CharField(max_length=80)  # whose key it is: bearer, session, or the key itself
+    key = models.CharField(max_length=80)
+    body_hash = models.CharField(max_length=64)
+    order = models.OneToOneField(Order, on_delete=models.PROTECT, related_name="idempotency")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("scope", "key"), name="idempotency_key_unique"),)
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,273 @@
+"""Coins in and out, as rows: what we know of each chain, addresses, deposits, coins, payouts and their attempts."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from core.models import Asset, MinorField
+from wallets import states
+
+
+def _choices(table_states: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(state, state) for state in table_states]
+
+
+class ChainState(models.Model):
+    """What we know of one chain, and the lock of its payout lane. Made by the first scan or the first address."""
+
+    code = models.CharField(primary_key=True, max_length=32)  # Asset.network: "litecoin", "ethereum"
+    identity = models.CharField(max_length=160, blank=True)  # pinned at the first scan; a node with another is refused
+    height = models.BigIntegerField(default=-1)  # of the last block we read
+    block_hash = models.CharField(max_length=80, blank=True)
+    block_at = models.DateTimeField(null=True, blank=True)  # the block's own time
+    scan_started_at = models.DateTimeField(null=True, blank=True)  # of the last scan that finished, at the node's tip
+    problem = models.CharField(max_length=300, blank=True)  # why the node is not trusted now; empty when it is
+    next_index = models.BigIntegerField(default=0)  # of the next deposit address
+    account = models.PositiveIntegerField(default=0)  # derivation account; a restored backup opens a new one
+    next_nonce = models.BigIntegerField(null=True, blank=True)  # of the house's sender, where the chain has nonces
+
+    def __str__(self) -> str:
+        return f"{self.code} at {self.height}"
+
+
+class BlockSeen(models.Model):
+    """A recent block as we read it, to find where a reorganisation began. Old rows are pruned."""
+
+    chain = models.CharField(max_length=32)
+    height = models.BigIntegerField()
+    hash = models.CharField(max_length=80)
+    block_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("chain", "height"), name="block_seen_once_per_height"),)
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.height} {self.hash}"
+
+
+class Address(models.Model):
+    """An address of ours. `owner_ref` is the order it belongs to, for ever; empty for the house's own (branch 1)."""
+
+    chain = models.CharField(max_length=32)
+    address = models.CharField(max_length=128)
+    account = models.PositiveIntegerField()
+    branch = models.PositiveSmallIntegerField()  # 0 deposits, 1 the house: funding and change
+    index = models.BigIntegerField()
+    owner_ref = models.CharField(max_length=40, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("chain", "address"), name="address_unique"),
+            models.UniqueConstraint(fields=("chain", "account", "branch", "index"), name="address_derived_once"),
+            models.UniqueConstraint(fields=("chain", "owner_ref"), condition=~Q(owner_ref=""), name="address_one_order"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.address}"
+
+
+class Deposit(models.Model):
+    """One output that pays one of our addresses, by (chain, transaction, position), whenever and whatever it is.
+
+    `disposition`, `deadline` and `next_actor` are decided by orders through wallets.deposits. `news` is set with every
+    change that orders have not looked at yet.
+    """
+
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    position = models.CharField(max_length=40)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
+    address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="deposits")
+    owner_ref = models.CharField(max_length=40, blank=True)
+    amount_minor = MinorField()
+    raw = models.TextField(blank=True)
+    state = models.CharField(max_length=12, choices=_choices(states.DEPOSIT.states), default=states.SEEN)
+    first_seen_at = models.DateTimeField()
+    block_height = models.BigIntegerField(null=True, blank=True)
+    block_hash = models.CharField(max_length=80, blank=True)
+    mined_at = models.DateTimeField(null=True, blank=True)  # the block's own time
+    confirmed_at = models.DateTimeField(null=True, blank=True)  # when we saw it deep enough
+    mature_height = models.BigIntegerField(default=0)  # of coinbase and peg-out outputs: not spendable below it
+    reorg_count = models.PositiveIntegerField(default=0)
+    disposition = models.CharField(max_length=10, blank=True, choices=_choices(states.DISPOSITION.states))
+    reason = models.CharField(max_length=40, blank=True)
+    deadline = models.DateTimeField(null=True, blank=True)
+    next_actor = models.CharField(max_length=12, blank=True)
+    news = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("chain", "txid", "position"), name="deposit_key_unique"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="deposit_amount_positive"),
+            models.CheckConstraint(
+                condition=~Q(disposition=states.WAITING) | Q(deadline__isnull=False) & ~Q(next_actor=""),
+                name="deposit_waiting_has_deadline_and_actor",
+            ),
+            models.CheckConstraint(
+                condition=Q(disposition="") | Q(confirmed_at__isnull=False), name="deposit_decided_once_confirmed"
+            ),
+        )
+        indexes = (
+            models.Index(fields=("id",), condition=Q(news=True), name="deposit_news"),
+            models.Index(fields=("owner_ref", "id"), name="deposit_of_order"),
+            models.Index(fields=("chain", "block_height"), name="deposit_by_block"),
+            models.Index(fields=("chain", "id"), condition=Q(state=states.SEEN), name="deposit_unconfirmed"),
+            models.Index(fields=("deadline",), condition=Q(disposition=states.WAITING), name="deposit_waiting"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.txid}:{self.position}"
+
+
+class Payout(models.Model):
+    """One durable intent to send coins; `purpose` is unique for ever, so the same debt cannot be paid by two intents.
+
+    `reserved_minor` = amount + fee cap, set aside in the books before the intent exists. `news` as for deposits.
+    """
+
+    purpose = models.CharField(max_length=80, unique=True)  # "order:O…:settle", "deposit:7:refund"
+    chain = models.CharField(max_length=32)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
+    owner_ref = models.CharField(max_length=40, blank=True)
+    address = models.CharField(max_length=128)
+    amount_minor = MinorField()
+    fee_cap_minor = MinorField()
+    reserved_minor = MinorField()
+    funded_by = ArrayField(models.BigIntegerField(), default=list)  # deposits that must still be confirmed at signing
+    state = models.CharField(max_length=12, choices=_choices(states.PAYOUT.states), default=states.REQUESTED)
+    fee_minor = MinorField(null=True, blank=True)  # what was really paid, once confirmed
+    txid = models.CharField(max_length=80, blank=True)  # of the attempt that was mined
+    block_height = models.BigIntegerField(null=True, blank=True)
+    requested_at = models.DateTimeField()
+    signed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=300, blank=True)  # why it does not move, in words
+    news = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payout_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(reserved_minor=models.F("amount_minor") + models.F("fee_cap_minor")),
+                name="payout_reserves_amount_and_fee_cap",
+            ),
+            models.CheckConstraint(
+                condition=Q(fee_minor__isnull=True) | Q(fee_minor__lte=models.F("fee_cap_minor")),
+                name="payout_fee_within_cap",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("id",), condition=Q(news=True), name="payout_news"),
+            models.Index(fields=("chain", "state", "id"), name="payout_by_chain_state"),
+            models.Index(fields=("owner_ref", "id"), name="payout_of_order"),
+        )
+
+    def __str__(self) -> str:
+        return self.purpose
+
+
+class Attempt(models.Model):
+    """One signed transaction of a payout. `raw` and `txid` are stored before anything is sent and never change."""
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="attempts")
+    n = models.PositiveSmallIntegerField()
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    raw = models.TextField()
+    fee_minor = MinorField()  # the most this transaction can cost
+    rate_minor = MinorField()  # per virtual byte or per gas, to outbid it
+    signed_at = models.DateTimeField()
+    journaled_at = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)  # latest time a node took it
+    answer = models.CharField(max_length=200, blank=True)  # what the node said last
+    next_send_at = models.DateTimeField(null=True, blank=True)  # empty when there is nothing left to send
+    block_height = models.BigIntegerField(null=True, blank=True)
+    block_hash = models.CharField(max_length=80, blank=True)
+    reverted = models.BooleanField(default=False)  # mined, but the chain says it failed
+    mined_fee_minor = MinorField(null=True, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("payout", "n"), name="attempt_number_unique"),
+            models.UniqueConstraint(fields=("chain", "txid"), name="attempt_txid_unique"),
+        )
+        indexes = (
+            models.Index(fields=("chain", "next_send_at"), condition=Q(next_send_at__isnull=False), name="attempt_due"),
+            models.Index(fields=("chain", "block_height"), name="attempt_by_block"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.txid}"
+
+
+class Coin(models.Model):
+    """An output that is ours to spend, on chains that have outputs. `origin` says how it came to be ours."""
+
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    vout = models.PositiveIntegerField()
+    address = models.ForeignKey(Address, on_delete=models.PROTECT)
+    amount_minor = MinorField()
+    attempt = models.ForeignKey(Attempt, null=True, blank=True, on_delete=models.PROTECT)  # ours: the change of it
+    deposit = models.ForeignKey(Deposit, null=True, blank=True, on_delete=models.PROTECT)
+    usable = models.BooleanField(default=True)  # false while its transaction is not (or no longer) to be built upon
+    spent_txid = models.CharField(max_length=80, blank=True)  # mined spender
+    spent_height = models.BigIntegerField(null=True, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("chain", "txid", "vout"), name="coin_unique"),)
+        indexes = (
+            models.Index(fields=("chain", "amount_minor"), condition=Q(usable=True, spent_txid=""), name="coin_usable"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.txid}:{self.vout}"
+
+
+class CoinHold(models.Model):
+    """The exclusive claim of one payout on one coin; the unique key is what makes two payouts exclude each other."""
+
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    vout = models.PositiveIntegerField()
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="coin_holds")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("chain", "txid", "vout"), name="coin_held_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.txid}:{self.vout} for payout {self.payout_id}"
+
+
+class NonceHold(models.Model):
+    """The exclusive claim of one payout on one nonce of a sender."""
+
+    chain = models.CharField(max_length=32)
+    sender = models.CharField(max_length=128)
+    nonce = models.BigIntegerField()
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="nonce_holds")
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("chain", "sender", "nonce"), name="nonce_held_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.sender} #{self.nonce} for payout {self.payout_id}"
+
+
+class Freeze(models.Model):
+    """An open row stops signing and first broadcasts of its scope: "ALL" or an asset's code."""
+
+    scope = models.CharField(max_length=12)
+    reason = models.CharField(max_length=300)
+    frozen_at = models.DateTimeField()
+    frozen_by = models.CharField(max_length=64)
+    lifted_at = models.DateTimeField(null=True, blank=True)
+    lifted_by = models.CharField(max_length=64, blank=True)
+    lifted_because = models.CharField(max_length=300, blank=True)  # names the reconciliation after a restore
+
+    class Meta:
+        indexes = (models.Index(fields=("scope",), condition=Q(lifted_at=None), name="freeze_open"),)
+
+    def __str__(self) -> str:
+        return f"{self.scope}: {self.reason}"

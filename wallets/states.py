@@ -1,0 +1,52 @@
+"""The life of deposits, payouts and attempts as tables; docs/STATES.md is generated from them."""
+
+from core.states import StateTable
+
+SEEN, CONFIRMED, REMOVED = "SEEN", "CONFIRMED", "REMOVED"
+
+DEPOSIT = StateTable(
+    "deposit",
+    initial=SEEN,
+    moves={
+        SEEN: frozenset({CONFIRMED, REMOVED}),
+        CONFIRMED: frozenset({REMOVED}),  # a reorganisation deeper than the tolerated one
+        REMOVED: frozenset({SEEN}),  # mined again, or back in the mempool
+    },
+)
+
+CREDIT, WAITING, REFUND, DUST = "CREDIT", "WAITING", "REFUND", "DUST"
+
+DISPOSITION = StateTable(
+    "disposition",
+    initial="",
+    moves={
+        "": frozenset({CREDIT, WAITING, DUST}),
+        WAITING: frozenset({CREDIT, REFUND, DUST}),
+        CREDIT: frozenset(),
+        REFUND: frozenset(),
+        DUST: frozenset(),
+    },
+)
+
+REQUESTED, SIGNED, BROADCAST, IN_DOUBT, REJECTED, REVERTED = (
+    "REQUESTED",
+    "SIGNED",
+    "BROADCAST",
+    "IN_DOUBT",
+    "REJECTED",
+    "REVERTED",
+)
+
+PAYOUT = StateTable(
+    "payout",
+    initial=REQUESTED,
+    moves={
+        REQUESTED: frozenset({SIGNED, REJECTED}),  # refused by us, before anything was signed
+        SIGNED: frozenset({BROADCAST, CONFIRMED, IN_DOUBT}),
+        BROADCAST: frozenset({CONFIRMED, REVERTED, IN_DOUBT}),
+        IN_DOUBT: frozenset({BROADCAST, CONFIRMED}),  # by evidence from the chain, never by building another payment
+        CONFIRMED: frozenset({BROADCAST}),  # the chain was reorganised and the payment waits again
+        REJECTED: frozenset(),
+        REVERTED: frozenset(),
+    },
+)
