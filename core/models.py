@@ -39,6 +39,8 @@ class Asset(models.Model):
     minimum_minor = MinorField(default=0)  # smallest order amount, on either side
     maximum_minor = MinorField(default=0)  # largest order amount, on either side
     dust_minor = MinorField(default=0)  # a deposit of at most this much is not refunded by policy
+    payout_units = models.PositiveIntegerField(default=0)  # virtual bytes or gas that a payout may use at most
+    fee_rate_floor_minor = MinorField(default=0)  # per unit: never priced below this
     uri_scheme = models.CharField(max_length=20, blank=True)  # BIP-21 or EIP-681
     extra_id = models.CharField(max_length=20, blank=True)  # destination_tag, payment_id or memo
     explorer_tx_url = models.CharField(max_length=200, blank=True)  # "{txid}" is replaced

@@ -97,7 +97,7 @@ class Promise(models.Model):
     order = models.OneToOneField(Order, primary_key=True, on_delete=models.PROTECT, related_name="promise")
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
     amount_minor = MinorField()  # payout plus fee cap
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
+    client_ref = models.CharField(max_length=64, blank=True)  # who asked, as a hash: open unfunded promises are capped
     funded = models.BooleanField(default=False)  # a deposit was seen
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -106,6 +106,7 @@ class Promise(models.Model):
             models.Index(
                 fields=("asset",), include=("amount_minor", "funded"), condition=Q(closed_at=None), name="promise_open"
             ),
+            models.Index(fields=("client_ref",), condition=Q(closed_at=None, funded=False), name="promise_by_client"),
         )
 
     def __str__(self) -> str:

@@ -24,6 +24,7 @@ class ChainState(models.Model):
     problem = models.CharField(max_length=300, blank=True)  # why the node is not trusted now; empty when it is
     next_index = models.BigIntegerField(default=0)  # of the next deposit address
     account = models.PositiveIntegerField(default=0)  # derivation account; a restored backup opens a new one
+    fee_rate_minor = MinorField(default=0)  # per virtual byte or per gas, as the node advises
     next_nonce = models.BigIntegerField(null=True, blank=True)  # of the house's sender, where the chain has nonces
 
     def __str__(self) -> str:
