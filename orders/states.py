@@ -26,7 +26,7 @@ ORDER = StateTable(
     moves={
         AWAITING_DEPOSIT: frozenset({CONFIRMING, EXPIRED}),
         # Back to AWAITING_DEPOSIT when the chain no longer knows the deposit; also here while a deposit is WAITING.
-        CONFIRMING: frozenset({EXCHANGING, AWAITING_DEPOSIT, REFUNDING, EXPIRED}),
+        CONFIRMING: frozenset({EXCHANGING, AWAITING_DEPOSIT, REFUNDING}),
         EXCHANGING: frozenset({PAYING, REFUNDING}),
         PAYING: frozenset({SENT, COMPLETED, EXCHANGING}),  # EXCHANGING: the payout was rejected before signing
         SENT: frozenset({COMPLETED}),

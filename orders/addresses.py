@@ -1,0 +1,96 @@
+"""Addresses given after opening: the payout address while it is missing, the refund address once."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import DomainError
+from core.locks import lock_rows
+from orders import states
+from orders.models import Order
+from orders.transition import move
+from wallets.addresses import check_customer_address, refuse_own_addresses
+from wallets.models import Deposit
+
+
+class AddressFrozen(DomainError):
+    code = "address_frozen"
+    message = _("The payout address can no longer be changed: the deposit has been seen.")
+
+
+class RefundAddressSet(DomainError):
+    code = "refund_address_set"
+    message = _("This order already has a refund address. It can only be changed through support.")
+
+
+def set_payout_address(*, order_reference: str, address: str, at: datetime, actor: str) -> Order:
+    """Set the payout address, or change it while nothing was paid. A missing one may be set at any time.
+
+    Locks the order. Safe to repeat with the same address. Raises: Order.DoesNotExist, AddressInvalid and kin,
+    AddressIsOurs, AddressFrozen.
+    """
+    with transaction.atomic():
+        order = _lock(order_reference)
+        target = check_customer_address(chain=order.get_asset.network, text=address, field="address")
+        if target == order.payout_address:
+            return order
+        if order.payout_address and not _may_change(order):
+            raise AddressFrozen
+        if order.state in (states.COMPLETED, states.EXPIRED, states.REFUNDED, states.REFUNDING):
+            raise AddressFrozen
+        refuse_own_addresses(chain_addresses={"address": (order.get_asset.network, target)})
+        order.payout_address = target
+        move(
+            order,
+            order.state,
+            actor=actor,
+            reason="payout_address_set",
+            at=at,
+            also=("payout_address",),
+            next_actor=None if order.hold_reason == states.ADDRESS else order.next_actor,
+            deadline=None if order.hold_reason == states.ADDRESS else order.deadline,
+        )
+        return order
+
+
+def set_refund_address(*, order_reference: str, address: str, at: datetime, actor: str) -> Order:
+    """Set the refund address, once. Locks the order. Safe to repeat with the same address.
+
+    Raises: Order.DoesNotExist, AddressInvalid and kin, AddressIsOurs, RefundAddressSet.
+    """
+    with transaction.atomic():
+        order = _lock(order_reference)
+        target = check_customer_address(chain=order.send_asset.network, text=address, field="address")
+        if target == order.refund_address:
+            return order
+        if order.refund_address:
+            raise RefundAddressSet
+        refuse_own_addresses(chain_addresses={"address": (order.send_asset.network, target)})
+        order.refund_address = target
+        move(
+            order,
+            order.state,
+            actor=actor,
+            reason="refund_address_set",
+            at=at,
+            hold=order.hold_reason,
+            also=("refund_address",),
+            next_actor=order.next_actor,
+            deadline=order.deadline,
+        )
+        return order
+
+
+def _may_change(order: Order) -> bool:
+    """A set address is frozen at the first detection of a deposit, confirmed or not."""
+    return order.state == states.AWAITING_DEPOSIT and not Deposit.objects.filter(owner_ref=order.reference).exists()
+
+
+def _lock(reference: str) -> Order:
+    (orders,) = lock_rows(
+        Order.objects.filter(reference=reference).select_related("send_asset", "get_asset")
+    )
+    if not orders:
+        raise Order.DoesNotExist
+    return orders[0]

@@ -1,0 +1,81 @@
+"""Deadlines: unpaid orders expire once their chain has been read past the deadline; the rest goes to the operator."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from core.locks import lock_rows
+from orders import states
+from orders.models import Order, Promise
+from orders.transition import move
+from wallets.models import Deposit
+from wallets.scan_state import scanned_since
+from wallets.states import WAITING
+
+
+def expire_due_orders(*, at: datetime, limit: int = 200) -> int:
+    """Expire unpaid orders past their deadline, and return how many.
+
+    An order expires only when a scan of its chain that started after the deadline has finished, so that a dead or
+    syncing node expires nothing; EXPIRED is display, a late deposit re-enters.
+    """
+    due = (
+        Order.objects.filter(state=states.AWAITING_DEPOSIT, deadline__lt=at)
+        .exclude(Exists(Deposit.objects.filter(owner_ref=OuterRef("reference"), news=True)))
+        .order_by("deadline", "pk")
+        .values_list("reference", "send_asset__network", "payment_deadline")[:limit]
+    )
+    return sum(
+        _expire(reference, at) for reference, chain, until in due if scanned_since(chain=chain, moment=until, at=at)
+    )
+
+
+@transaction.atomic
+def _expire(reference: str, at: datetime) -> bool:
+    (orders,) = lock_rows(Order.objects.filter(reference=reference, state=states.AWAITING_DEPOSIT, deadline__lt=at))
+    if not orders:
+        return False
+    Promise.objects.filter(order=orders[0], closed_at=None).update(closed_at=at)
+    move(orders[0], states.EXPIRED, actor="machine", reason="not_paid_in_time", at=at)
+    return True
+
+
+def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
+    """Make the operator the next actor of every other open order and waiting deposit past its deadline.
+
+    No machine decides about money then; the new deadline is the operator's. Returns how many orders moved.
+    """
+    open_states = [state for state in states.FACES if state not in (states.AWAITING_DEPOSIT, *_RESTING)]
+    due = Order.objects.filter(state__in=open_states, deadline__lt=at).exclude(next_actor=states.OPERATOR)
+    references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
+    moved = sum(_escalate(reference, at) for reference in references)
+    with transaction.atomic():
+        late = Deposit.objects.filter(disposition=WAITING, deadline__lt=at).exclude(next_actor=states.OPERATOR)
+        late.update(next_actor=states.OPERATOR)
+    return moved
+
+
+_RESTING = (states.COMPLETED, states.EXPIRED, states.REFUNDED)
+
+
+@transaction.atomic
+def _escalate(reference: str, at: datetime) -> bool:
+    (orders,) = lock_rows(
+        Order.objects.filter(reference=reference, deadline__lt=at).exclude(next_actor=states.OPERATOR)
+    )
+    if not orders or orders[0].state in (states.AWAITING_DEPOSIT, *_RESTING):
+        return False
+    order = orders[0]
+    move(
+        order,
+        order.state,
+        actor="machine",
+        reason="overdue",
+        at=at,
+        hold=order.hold_reason,
+        next_actor=states.OPERATOR,
+        deadline=at + timedelta(hours=settings.WAITING_HOURS),
+    )
+    return True

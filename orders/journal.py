@@ -1,0 +1,52 @@
+"""The journal entries that orders post: the exchange with its fees as legs of their own, refund fees, dust."""
+
+from datetime import datetime
+
+from core.money import Money
+from ledger.post import Leg, NewEntry
+from orders.models import Order
+from wallets.models import Deposit
+
+
+def exchange_entry(order: Order, *, deposit: Deposit, gross: Money, get: Money, at: datetime) -> NewEntry:
+    """Turn the deposited asset into the other one: `gross` is what it is worth, `get` what the customer is owed.
+
+    What lies between is the network fee and the exchange fee, in the get asset; readable for ever in the books.
+    """
+    given = Money(deposit.amount_minor, order.send_asset)
+    network_fee = Money(order.network_fee_minor, order.get_asset)
+    fee = gross - get - network_fee
+    return NewEntry(
+        reference=f"exchange:{order.reference}",
+        reason="exchange",
+        occurred_at=at,
+        legs=(
+            Leg("customer", given, order.reference),
+            Leg("position", -given),
+            Leg("position", gross),
+            Leg("revenue:fee", -fee),
+            Leg("revenue:network", -network_fee),
+            Leg("customer", -get, order.reference),
+        ),
+    )
+
+
+def refund_fee_entry(deposit: Deposit, *, fee: Money, at: datetime) -> NewEntry:
+    """Charge the network fee of a refund to the customer's claim; the rest is what the refund pays."""
+    return NewEntry(
+        f"refund-fee:{deposit.pk}",
+        "refund fee",
+        at,
+        (Leg("customer", fee, deposit.owner_ref), Leg("revenue:network", -fee)),
+    )
+
+
+def dust_entry(deposit: Deposit, *, at: datetime) -> NewEntry:
+    """Keep a deposit that is too small to send back, as the published policy says."""
+    amount = Money(deposit.amount_minor, deposit.asset)
+    return NewEntry(
+        f"dust:{deposit.pk}",
+        "dust",
+        at,
+        (Leg("customer", amount, deposit.owner_ref), Leg("dust", -amount)),
+    )

@@ -1,0 +1,127 @@
+"""Pay what an exchange owes: reserve coins and ask wallets for the payout, then follow it until it is confirmed."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from core.locks import lock_rows
+from core.money import Money
+from ledger.post import InsufficientFunds
+from orders import states
+from orders.models import Order, Promise
+from orders.refund import follow_refund
+from orders.transition import move
+from wallets import states as wallet_states
+from wallets.models import Deposit, Payout
+from wallets.payouts import clear_payout_news, list_payout_news, request_payout
+from wallets.states import CREDIT
+
+
+def settle_purpose(reference: str) -> str:
+    """Name the debt of an order's exchange: unique for ever."""
+    return f"order:{reference}:settle"
+
+
+def request_payouts(*, asset: str, at: datetime, limit: int = 200) -> int:
+    """Ask for the payouts of all exchanged orders that get `asset`, oldest first; return how many were asked for."""
+    ready = Order.objects.filter(state=states.EXCHANGING, get_asset_id=asset).exclude(hold_reason=states.ADDRESS)
+    references = list(ready.order_by("pk").values_list("reference", flat=True)[:limit])
+    return sum(request_order_payout(reference=reference, at=at) for reference in references)
+
+
+def request_order_payout(*, reference: str, at: datetime) -> bool:
+    """Reserve and request one order's payout, or hold it when the coins are not there. Safe to repeat and to race."""
+    try:
+        with transaction.atomic():
+            return _request(reference, at)
+    except InsufficientFunds:
+        with transaction.atomic():
+            return _hold(reference, at)
+
+
+def _lock(reference: str) -> Order | None:
+    (orders,) = lock_rows(
+        Order.objects.filter(reference=reference, state=states.EXCHANGING)
+        .exclude(hold_reason=states.ADDRESS)
+        .select_related("get_asset")
+    )
+    return orders[0] if orders else None
+
+
+def _request(reference: str, at: datetime) -> bool:
+    order = _lock(reference)
+    if order is None or order.credited_get_minor is None:
+        return False
+    Promise.objects.filter(order=order, closed_at=None).update(closed_at=at)
+    funded_by = Deposit.objects.filter(owner_ref=reference, disposition=CREDIT).values_list("pk", flat=True)
+    move(order, states.PAYING, actor="machine", reason="payout_requested", at=at)
+    request_payout(
+        purpose=settle_purpose(reference),
+        owner_ref=reference,
+        address=order.payout_address,
+        amount=Money(order.credited_get_minor, order.get_asset),
+        fee_cap=Money(order.fee_cap_minor, order.get_asset),
+        funded_by=list(funded_by),
+        at=at,
+    )
+    return True
+
+
+def _hold(reference: str, at: datetime) -> bool:
+    order = _lock(reference)
+    if order is not None and order.hold_reason != states.LIQUIDITY:
+        move(
+            order,
+            order.state,
+            actor="machine",
+            reason="waiting_liquidity",
+            at=at,
+            hold=states.LIQUIDITY,
+            next_actor=states.OPERATOR,
+            deadline=at + timedelta(hours=settings.WAITING_HOURS),
+        )
+    return False
+
+
+def follow_payouts(*, chain: str, at: datetime, limit: int = 200) -> int:
+    """Act on payouts with news, oldest first: sent, confirmed, rejected, refunds too; return how many there were."""
+    news = list_payout_news(chain=chain, limit=limit)
+    for payout_id, reference in news:
+        follow_payout(payout_id=payout_id, reference=reference, at=at)
+    return len(news)
+
+
+@transaction.atomic
+def follow_payout(*, payout_id: int, reference: str, at: datetime) -> None:
+    """Bring the order up to date with one payout. Locks the order, then the payout. Safe to repeat."""
+    (orders, payouts) = lock_rows(
+        Order.objects.filter(reference=reference).select_related("send_asset", "get_asset"),
+        Payout.objects.filter(pk=payout_id, news=True),
+    )
+    if not payouts:
+        return
+    payout = payouts[0]
+    if orders and payout.purpose == settle_purpose(reference):
+        _follow_settlement(orders[0], payout, at)
+    elif orders:
+        follow_refund(orders[0], payout, at=at)
+    clear_payout_news(payout)
+
+
+def _follow_settlement(order: Order, payout: Payout, at: datetime) -> None:
+    if payout.state == wallet_states.BROADCAST and order.state == states.PAYING:
+        move(order, states.SENT, actor="machine", reason="payout_sent", at=at)
+    elif payout.state == wallet_states.CONFIRMED and order.state in (states.PAYING, states.SENT):
+        order.completed_at = at
+        move(order, states.COMPLETED, actor="machine", reason="payout_confirmed", at=at, also=("completed_at",))
+    elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED, wallet_states.IN_DOUBT):
+        move(
+            order,
+            order.state,
+            actor="machine",
+            reason=f"payout_{payout.state.lower()}",
+            at=at,
+            next_actor=states.OPERATOR,
+            deadline=at + timedelta(hours=settings.WAITING_HOURS),
+        )

@@ -1,0 +1,232 @@
+"""Everything a page or the API may show of an order, in at most four statements, masked for everyone but its owner."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import OuterRef, Subquery
+
+from core.assets import confirmations_required
+from core.money import Money
+from core.references import read_reference
+from core.tokens import token_matches
+from orders import states
+from orders.models import Order, Transition
+from wallets import states as wallet_states
+from wallets.chains.uri import payment_uri
+from wallets.models import Attempt, ChainState, Deposit, Payout
+
+
+
+@dataclass(frozen=True, slots=True)
+class DepositView:
+    """A deposit as its owner sees it; `confirmations` counts up to `required`."""
+
+    id: int
+    txid: str
+    amount: Money
+    confirmations: int
+    required: int
+    state: str
+    disposition: str
+    reason: str
+    deadline: datetime | None
+    next_actor: str
+    first_seen_at: datetime
+    explorer_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutView:
+    """A payment to the customer: `purpose` is "settle" or "refund"."""
+
+    id: int
+    purpose: str
+    deposit_id: int | None
+    txid: str
+    amount: Money
+    address: str
+    state: str
+    confirmations: int
+    required: int
+    explorer_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order as (owner or not) may see it. Amounts are what was promised; `credited_*` what was executed."""
+
+    order: Order
+    is_owner: bool
+    reference: str
+    state: str
+    label: str
+    exception: str
+    hold_reason: str
+    next_actor: str
+    deadline: datetime | None
+    step: int
+    status_code: int
+    status_name: str
+    pair: str
+    send: Money
+    get: Money
+    credited_send: Money | None
+    credited_get: Money | None
+    rate: Decimal
+    fee: Money
+    network_fee: Money
+    deposit_address: str
+    payment_uri: str
+    payout_address: str
+    refund_address: str
+    created_at: datetime
+    payment_deadline: datetime
+    deposits: tuple[DepositView, ...]
+    payouts: tuple[PayoutView, ...]
+    transitions: tuple[Transition, ...]
+    may: frozenset[str]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing will change any more without a new deposit: a page may stop asking."""
+        waiting = any(d.disposition in ("", wallet_states.WAITING) for d in self.deposits)
+        refunding = any(p.state not in _ENDED for p in self.payouts)
+        return self.state in (states.COMPLETED, states.EXPIRED, states.REFUNDED) and not waiting and not refunding
+
+
+_ENDED = (wallet_states.CONFIRMED, wallet_states.REJECTED, wallet_states.REVERTED)
+
+
+def find_order(text: str) -> Order | None:
+    """Return the order of a reference as typed, or None. One statement."""
+    reference = read_reference(text, "O")
+    if reference is None:
+        return None
+    return Order.objects.select_related("send_asset", "get_asset").filter(reference=reference).first()
+
+
+def owns(order: Order, *, owner_token: str = "", user_id: int | None = None) -> bool:
+    """Say whether a token or a login is the owner's."""
+    if user_id is not None and order.user_id == user_id:
+        return True
+    return bool(owner_token) and token_matches(owner_token, order.owner_token_hash)
+
+
+def build_view(order: Order, *, at: datetime, is_owner: bool, with_transitions: bool = True) -> OrderView:
+    """Read the rest of an order (two statements, three with its transitions) and lay it out."""
+    deposits = tuple(_deposit(deposit, order, is_owner) for deposit in _deposits(order))
+    payouts = tuple(_payout(payout, is_owner) for payout in _payouts(order))
+    transitions = (
+        tuple(Transition.objects.filter(order=order).order_by("seq")[:200]) if with_transitions and is_owner else ()
+    )
+    face = states.FACES[order.state]
+    send, get = Money(order.send_minor, order.send_asset), Money(order.get_minor, order.get_asset)
+    return OrderView(
+        order=order,
+        is_owner=is_owner,
+        reference=order.reference,
+        state=order.state,
+        label=str(face.label),
+        exception=order.exception,
+        hold_reason=order.hold_reason,
+        next_actor=order.next_actor,
+        deadline=order.deadline,
+        step=face.step,
+        status_code=face.v1,
+        status_name=face.v1_name,
+        pair=order.pair,
+        send=send,
+        get=get,
+        credited_send=_credited(order.credited_send_minor, send),
+        credited_get=_credited(order.credited_get_minor, get),
+        rate=order.rate,
+        fee=Money(order.fee_minor, order.get_asset),
+        network_fee=Money(order.network_fee_minor, order.get_asset),
+        deposit_address=order.deposit_address,
+        payment_uri=payment_uri(order.send_asset.network, order.deposit_address, send),
+        payout_address=order.payout_address if is_owner else "",
+        refund_address=order.refund_address if is_owner else "",
+        created_at=order.created_at,
+        payment_deadline=order.payment_deadline,
+        deposits=deposits,
+        payouts=payouts,
+        transitions=transitions,
+        may=_may(order, deposits) if is_owner else frozenset(),
+    )
+
+
+def _credited(minor: int | None, like: Money) -> Money | None:
+    return None if minor is None else Money(minor, like.asset)
+
+
+def _height(chain_field: str) -> Subquery:
+    return Subquery(ChainState.objects.filter(code=OuterRef(chain_field)).values("height")[:1])
+
+
+def _deposits(order: Order) -> list[Deposit]:
+    rows = Deposit.objects.filter(owner_ref=order.reference).select_related("asset").annotate(tip=_height("chain"))
+    return list(rows.order_by("pk")[:100])
+
+
+def _payouts(order: Order) -> list[Payout]:
+    latest = Attempt.objects.filter(payout=OuterRef("pk"), sent_at__isnull=False).order_by("-n").values("txid")[:1]
+    rows = Payout.objects.filter(owner_ref=order.reference).select_related("asset")
+    return list(rows.annotate(tip=_height("chain"), sent_txid=Subquery(latest)).order_by("pk")[:100])
+
+
+def _depth(height: int | None, tip: int | None) -> int:
+    return 0 if height is None or tip is None else max(tip - height + 1, 0)
+
+
+def _deposit(deposit: Deposit, order: Order, is_owner: bool) -> DepositView:  # noqa: FBT001 -- internal
+    required = confirmations_required(deposit.asset)
+    depth = _depth(deposit.block_height, deposit.tip)  # type: ignore[attr-defined]
+    txid = deposit.txid if is_owner else ""
+    return DepositView(
+        id=deposit.pk,
+        txid=txid,
+        amount=Money(deposit.amount_minor, order.send_asset),
+        confirmations=min(depth, required),
+        required=required,
+        state=deposit.state,
+        disposition=deposit.disposition,
+        reason=deposit.reason,
+        deadline=deposit.deadline,
+        next_actor=deposit.next_actor,
+        first_seen_at=deposit.first_seen_at,
+        explorer_url=_explorer(deposit.asset.explorer_tx_url, txid),
+    )
+
+
+def _payout(payout: Payout, is_owner: bool) -> PayoutView:  # noqa: FBT001 -- internal
+    kind, number, _what = payout.purpose.split(":")
+    required = confirmations_required(payout.asset)
+    txid = (payout.txid or payout.sent_txid or "") if is_owner else ""  # type: ignore[attr-defined]
+    return PayoutView(
+        id=payout.pk,
+        purpose="settle" if kind == "order" else "refund",
+        deposit_id=int(number) if kind == "deposit" else None,
+        txid=txid,
+        amount=Money(payout.amount_minor, payout.asset),
+        address=payout.address if is_owner else "",
+        state=payout.state,
+        confirmations=min(_depth(payout.block_height, payout.tip), required),  # type: ignore[attr-defined]
+        required=required,
+        explorer_url=_explorer(payout.asset.explorer_tx_url, txid),
+    )
+
+
+def _explorer(template: str, txid: str) -> str:
+    return template.replace("{txid}", txid) if template and txid else ""
+
+
+def _may(order: Order, deposits: tuple[DepositView, ...]) -> frozenset[str]:
+    """List what the owner can do now: what a page offers and the verbs accept."""
+    allowed = {f"refund:{d.id}" for d in deposits if d.disposition == wallet_states.WAITING}
+    over = (states.COMPLETED, states.EXPIRED, states.REFUNDED, states.REFUNDING, states.SENT, states.PAYING)
+    if order.state not in over and (not order.payout_address or (order.state == "AWAITING_DEPOSIT" and not deposits)):
+        allowed.add("set_payout_address")
+    if not order.refund_address:
+        allowed.add("set_refund_address")
+    return frozenset(allowed)

@@ -1,0 +1,87 @@
+"""What may still be promised: spendable coins less open promises, per asset, and what a payout may cost.
+
+Read from memory for display (at most a second old); read afresh under a lock when a promise is made (orders.open).
+"""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection
+
+from core.assets import get_asset
+from core.models import Asset
+from core.money import Money
+from core.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Reserve:
+    """`available` in minor units, never negative; `network_fee` what a payout is charged, and capped at."""
+
+    available: Money
+    network_fee: Money
+    paused: str  # why nothing may be promised now, in a code; empty when it may
+
+
+# One statement for all assets. Coins that a reorganisation took away (chain:missing, negative) are not available.
+_RESERVES = """
+    SELECT a.code,
+           COALESCE((SELECT sum(b.amount_minor) FROM ledger_ledgeraccount l JOIN ledger_balance b ON b.account_id = l.id
+                     WHERE l.asset_id = a.code AND l.kind = 'chain:spendable'), 0)
+         + COALESCE((SELECT sum(p.amount_minor) FROM ledger_ledgeraccount l JOIN ledger_posting p ON p.account_id = l.id
+                     WHERE l.asset_id = a.code AND l.kind = 'chain:missing'), 0)
+         - COALESCE((SELECT sum(o.amount_minor) FROM orders_promise o
+                     WHERE o.asset_id = a.code AND o.closed_at IS NULL), 0),
+           COALESCE((SELECT sum(o.amount_minor) FROM orders_promise o
+                     WHERE o.asset_id = a.code AND o.closed_at IS NULL AND NOT o.funded), 0),
+           COALESCE(c.fee_rate_minor, 0),
+           CASE WHEN c.code IS NULL OR c.identity = '' THEN 'chain_not_scanned'
+                WHEN c.problem <> '' THEN 'chain_problem'
+                WHEN EXISTS (SELECT 1 FROM wallets_freeze f
+                             WHERE f.lifted_at IS NULL AND f.scope IN ('ALL', a.code)) THEN 'payouts_frozen'
+                ELSE '' END
+    FROM core_asset a LEFT JOIN wallets_chainstate c ON c.code = a.network
+    WHERE a.enabled AND a.is_crypto
+"""
+
+
+def read_reserves() -> dict[str, Reserve]:
+    """Read all reserves from the database: one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RESERVES)
+        rows = cursor.fetchall()
+    return {
+        code: _reserve(get_asset(code), int(free), int(unfunded), int(rate), paused)
+        for code, free, unfunded, rate, paused in rows
+    }
+
+
+def network_fee_of(asset: Asset, rate_minor: int) -> Money:
+    """Price a payout: its largest size at the node's advised rate with a margin, up to the next quote step.
+
+    The same figure is the hard cap of what the payout's transactions may cost us together, so the margin leaves room to
+    outbid ourselves when the chain gets busier.
+    """
+    rate = max(asset.fee_rate_floor_minor, rate_minor)
+    exact = asset.payout_units * rate * settings.FEE_MARGIN_PERCENT // 100
+    step = asset.quote_step
+    return Money(-(-exact // step) * step, asset)
+
+
+def _reserve(asset: Asset, free: int, unfunded: int, rate_minor: int, paused: str) -> Reserve:
+    # A fixed rate is a free option until it is paid for: unfunded promises together may hold only a share of the coins.
+    share = (free + unfunded) * settings.PROMISED_SHARE_PERCENT // 100 - unfunded
+    return Reserve(Money(max(min(free, share), 0), asset), network_fee_of(asset, rate_minor), paused)
+
+
+_kept = Snapshot(read_reserves)
+
+
+def get_reserves() -> dict[str, Reserve]:
+    """Return the reserves by asset code, at most a second old."""
+    return _kept.get()
+
+
+def forget_reserves() -> None:
+    """Read afresh at the next use."""
+    _kept.forget()

@@ -1,0 +1,100 @@
+"""Deposit addresses: one per order, derived from the chain's public account key, never asked of a node.
+
+The index comes from the database, so that two processes can never hand out the same address; each address is derived
+twice by independent code before anyone sees it.
+"""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import DomainError
+from wallets.chains.addresses import check_address
+from wallets.chains.derivation import derive_checked
+from wallets.models import Address
+
+DEPOSITS, HOUSE = 0, 1
+
+
+class AddressIsOurs(DomainError):
+    code = "address_is_ours"
+    message = _("This address belongs to this exchange. Give an address of your own wallet.")
+
+
+class AddressKeyMissing(Exception):
+    """The chain has no public account key configured: no address can be made."""
+
+
+def take_address(*, chain: str, owner_ref: str, at: datetime) -> Address:
+    """Derive the next deposit address of `chain` for the order `owner_ref`; two statements, no node call.
+
+    Inside the caller's transaction: if that rolls back, the index is used again and nobody has seen the address. The
+    row lock on the chain's counter is held until then.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO wallets_chainstate
+                (code, identity, height, block_hash, problem, next_index, account, fee_rate_minor)
+            VALUES (%s, '', -1, '', '', 1, 0, 0)
+            ON CONFLICT (code) DO UPDATE SET next_index = wallets_chainstate.next_index + 1
+            RETURNING next_index - 1, account
+            """,
+            [chain],
+        )
+        index, account = cursor.fetchone()
+    return Address.objects.create(
+        chain=chain,
+        address=derive(chain=chain, branch=DEPOSITS, index=index),
+        account=account,
+        branch=DEPOSITS,
+        index=index,
+        owner_ref=owner_ref,
+        created_at=at,
+    )
+
+
+def house_address(*, chain: str, at: datetime) -> Address:
+    """Return the house's own address (funding, change, sender), making its row the first time. Safe to repeat."""
+    address = derive(chain=chain, branch=HOUSE, index=0)
+    found, _created = Address.objects.get_or_create(
+        chain=chain, address=address, defaults={"account": 0, "branch": HOUSE, "index": 0, "created_at": at}
+    )
+    return found
+
+
+def derive(*, chain: str, branch: int, index: int) -> str:
+    """Derive an address of ours, twice, and return it. Raises: AddressKeyMissing, DerivationMismatch."""
+    key = settings.ACCOUNT_KEYS.get(chain, "")
+    if not key:
+        raise AddressKeyMissing(f"no public account key for {chain}: set {chain.upper()}_ACCOUNT_KEY")
+    return derive_checked(chain, network_params(), key, branch, index)
+
+
+def network_params() -> str:
+    """Name the networks this site speaks to: the demo's own regtest chains, or the main ones."""
+    return "regtest" if settings.SITE_MODE == "demo" else "main"
+
+
+def check_customer_address(*, chain: str, text: str, field: str) -> str:
+    """Return the canonical form of a customer's address on `chain`; no statement. Raises: AddressInvalid and kin."""
+    try:
+        return check_address(chain, network_params(), text)
+    except DomainError as error:
+        error.field = field
+        raise
+
+
+def refuse_own_addresses(*, chain_addresses: dict[str, tuple[str, str]]) -> None:
+    """Refuse addresses of ours, given as {field: (chain, canonical address)}; one statement. Raises: AddressIsOurs."""
+    wanted = {field: pair for field, pair in chain_addresses.items() if pair[1]}
+    if not wanted:
+        return
+    ours = set(
+        Address.objects.filter(address__in=[address for _, address in wanted.values()]).values_list("chain", "address")
+    )
+    for field, pair in wanted.items():
+        if pair in ours:
+            raise AddressIsOurs(field=field)

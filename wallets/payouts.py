@@ -1,0 +1,69 @@
+"""Payout intents: asked for by orders, once per purpose, and the news that travels back when they end."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection
+
+from core.money import Money
+from ledger.post import post_entries
+from ledger.reserve import release_entry, reserve_entry
+from wallets import states
+from wallets.models import Payout
+
+
+def request_payout(  # noqa: PLR0913 -- keyword-only: the facts of a payment
+    *,
+    purpose: str,
+    owner_ref: str,
+    address: str,
+    amount: Money,
+    fee_cap: Money,
+    funded_by: Sequence[int],
+    at: datetime,
+) -> Payout:
+    """Reserve `amount` + `fee_cap` in the books and write the intent; two statements, in the caller's transaction.
+
+    The purpose is unique in the database, so a second request for the same debt raises IntegrityError whoever asks.
+    `funded_by`: deposits that must still be confirmed when it is signed.
+
+    Raises: InsufficientFunds (nothing is left of the transaction), IntegrityError.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("request_payout() outside a transaction")
+    payout = Payout(
+        purpose=purpose,
+        chain=amount.asset.network,  # type: ignore[attr-defined]
+        asset=amount.asset,
+        owner_ref=owner_ref,
+        address=address,
+        amount_minor=amount.minor,
+        fee_cap_minor=fee_cap.minor,
+        reserved_minor=(amount + fee_cap).minor,
+        funded_by=list(funded_by),
+        requested_at=at,
+    )
+    payout.save(force_insert=True)
+    post_entries([reserve_entry(purpose=purpose, amount=amount + fee_cap, at=at)])
+    return payout
+
+
+def reject_payout(payout: Payout, *, problem: str, at: datetime) -> None:
+    """Refuse a locked intent before anything was signed and give its coins back to the books."""
+    states.PAYOUT.check(payout.state, states.REJECTED)
+    payout.state, payout.problem, payout.news = states.REJECTED, problem[:300], True
+    payout.save(update_fields=("state", "problem", "news"))
+    reserved = Money(payout.reserved_minor, payout.asset)
+    post_entries([release_entry(purpose=payout.purpose, reserved=reserved, at=at)])
+
+
+def list_payout_news(*, chain: str, limit: int) -> list[tuple[int, str]]:
+    """Return (id, owner_ref) of payouts whose state changed since orders looked, oldest first. No lock."""
+    rows = Payout.objects.filter(news=True, chain=chain).order_by("pk")
+    return list(rows.values_list("pk", "owner_ref")[:limit])
+
+
+def clear_payout_news(payout: Payout) -> None:
+    """Note on the locked payout that orders have acted on its present state. One statement."""
+    payout.news = False
+    payout.save(update_fields=("news",))
