@@ -1,3 +1,5 @@
+"""Prices: what each venue says, whether it counts, and the rate that follows. Ends at a rate; knows no orders."""
+
 from django.apps import AppConfig
 
 
