@@ -169,6 +169,8 @@ FEE_MARGIN_PERCENT = 200  # a payout's fee is priced, and capped, at twice the n
 PROMISES_PER_CLIENT = 10  # open unfunded orders of one client network at a time
 PROMISED_SHARE_PERCENT = 50  # of an asset's spendable coins that unfunded orders may hold together
 MAX_TIP_AGE_SECONDS = {"litecoin": 5400, "ethereum": 600}  # an older tip stops crediting, expiring and paying
+SCAN_FRESH_SECONDS = 300  # a scan older than this says nothing about now
+DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began
 MIN_PEERS = env.int("MIN_PEERS", default=0 if SITE_MODE == "demo" else 3)
 UNDERPAYMENT_BPS = 50  # 0.5 %: within it the order executes pro rata at the promised rate
 

@@ -143,6 +143,7 @@ class Payout(models.Model):
     requested_at = models.DateTimeField()
     signed_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    reorg_count = models.PositiveIntegerField(default=0)  # how often a confirmed payment was taken off the chain
     problem = models.CharField(max_length=300, blank=True)  # why it does not move, in words
     news = models.BooleanField(default=False)
 
@@ -257,9 +258,10 @@ class NonceHold(models.Model):
 
 
 class Freeze(models.Model):
-    """An open row stops signing and first broadcasts of its scope: "ALL" or an asset's code."""
+    """An open row stops signing and first broadcasts of its scope: "ALL", an asset's code, or
+    "from:" and an asset's code (payouts that its deposits fund)."""
 
-    scope = models.CharField(max_length=12)
+    scope = models.CharField(max_length=20)
     reason = models.CharField(max_length=300)
     frozen_at = models.DateTimeField()
     frozen_by = models.CharField(max_length=64)

@@ -1,0 +1,83 @@
+"""What becomes final when a chain grows: deposits deep enough to count, payouts deep enough to be over.
+
+Called by wallets.record inside its transaction; returns the ledger entries, which it posts last.
+"""
+
+from datetime import datetime
+
+from core.assets import confirmations_required
+from core.models import Asset
+from core.money import Money
+from ledger.post import NewEntry
+from ledger.reserve import settle_entry
+from ledger.reverse import reverse_entry
+from wallets import states
+from wallets.deposits import deposit_entry
+from wallets.models import Attempt, Coin, Deposit
+
+
+def confirm_deposits(*, chain: str, asset: Asset, height: int, block_at: datetime, at: datetime) -> list[NewEntry]:
+    """Confirm the deposits that this block made deep enough. The block's own time counts, not when we came to read it."""
+    deep = height - confirmations_required(asset) + 1
+    due = Deposit.objects.filter(chain=chain, state=states.SEEN, block_height__lte=deep).select_related(
+        "address", "asset"
+    )
+    entries, coins = [], []
+    for deposit in due.order_by("pk"):
+        states.DEPOSIT.check(deposit.state, states.CONFIRMED)
+        deposit.state, deposit.news = states.CONFIRMED, True
+        deposit.confirmed_at = deposit.confirmed_at or min(at, block_at)
+        deposit.save(update_fields=("state", "news", "confirmed_at"))
+        if deposit.reorg_count:
+            # Mined again: the entry that booked its disappearance is taken back, the deposit itself stands.
+            reverse_entry(reference=f"reorg:{deposit.pk}:{deposit.reorg_count}", reason="mined again", at=at)
+            Coin.objects.filter(deposit=deposit).update(usable=True)
+            continue
+        entries.append(deposit_entry(deposit, at=at))
+        if deposit.position.isdigit():
+            coins.append(_coin(deposit))
+    Coin.objects.bulk_create(coins, ignore_conflicts=True)
+    return entries
+
+
+def _coin(deposit: Deposit) -> Coin:
+    return Coin(
+        chain=deposit.chain,
+        txid=deposit.txid,
+        vout=int(deposit.position),
+        address=deposit.address,
+        amount_minor=deposit.amount_minor,
+        deposit=deposit,
+    )
+
+
+def confirm_payouts(*, chain: str, asset: Asset, height: int, at: datetime) -> list[NewEntry]:
+    """Confirm the payouts whose mined attempt is deep enough now, and settle their reservations."""
+    deep = height - confirmations_required(asset) + 1
+    due = (
+        Attempt.objects.filter(chain=chain, block_height__lte=deep)
+        .filter(payout__state__in=(states.SIGNED, states.BROADCAST, states.IN_DOUBT))
+        .select_related("payout__asset")
+        .order_by("pk")
+    )
+    return [entry for attempt in due for entry in _confirm_payout(attempt, at)]
+
+
+def _confirm_payout(attempt: Attempt, at: datetime) -> list[NewEntry]:
+    payout = attempt.payout
+    fee = Money(attempt.fee_minor if attempt.mined_fee_minor is None else attempt.mined_fee_minor, payout.asset)
+    target = states.REVERTED if attempt.reverted else states.CONFIRMED
+    if payout.state == states.SIGNED and target == states.REVERTED:
+        payout.state = states.BROADCAST
+    states.PAYOUT.check(payout.state, target)
+    payout.state, payout.news = target, True
+    payout.txid, payout.fee_minor, payout.confirmed_at = attempt.txid, fee.minor, at
+    payout.block_height = attempt.block_height
+    payout.save(update_fields=("state", "news", "txid", "fee_minor", "confirmed_at", "block_height"))
+    reserved, paid = Money(payout.reserved_minor, payout.asset), Money(payout.amount_minor, payout.asset)
+    if attempt.reverted:
+        paid -= paid  # the chain took the gas and moved nothing: the customer is still owed everything
+    purpose = payout.purpose + (f":{payout.reorg_count}" if payout.reorg_count else "")
+    return [settle_entry(purpose=purpose, reserved=reserved, paid=paid, fee=fee, owner=payout.owner_ref, at=at)]
+
+

@@ -1,0 +1,102 @@
+"""Our own coins leaving: payouts seen mined, and the alarm when something of ours is spent that we did not sign."""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from ledger.post import NewEntry
+from ledger.reverse import reverse_entry
+from wallets import states
+from wallets.chains.protocol import Block, Tx
+from wallets.freeze import freeze
+from wallets.models import Address, Attempt, Coin, CoinHold, NonceHold, Payout
+from wallets.scan_state import native_asset
+
+
+def note_outgoing(*, chain: str, block: Block, at: datetime) -> None:
+    """Mark mined attempts and spent coins of a block. Runs in wallets.record's transaction."""
+    by_txid = {tx.txid: tx for tx in block.txs}
+    ours = {row.txid: row for row in Attempt.objects.filter(chain=chain, txid__in=list(by_txid)).select_related("payout")}
+    for txid, attempt in ours.items():
+        _mark_mined(attempt, by_txid[txid], block)
+    _mark_spent(chain, block, set(ours), at)
+    _watch_senders(chain, block, set(ours), at)
+
+
+def _mark_mined(attempt: Attempt, tx: Tx, block: Block) -> None:
+    attempt.block_height, attempt.block_hash = block.height, block.hash
+    attempt.reverted, attempt.mined_fee_minor = not tx.ok, tx.fee_minor
+    attempt.next_send_at, attempt.answer = None, "mined"
+    attempt.save(
+        update_fields=("block_height", "block_hash", "reverted", "mined_fee_minor", "next_send_at", "answer")
+    )
+    # The other attempts of this payout conflict with the mined one: nothing is left to send, their change never exists.
+    siblings = Attempt.objects.filter(payout=attempt.payout_id).exclude(pk=attempt.pk)
+    siblings.update(next_send_at=None, answer="outbid")
+    Coin.objects.filter(attempt__payout=attempt.payout_id).exclude(attempt=attempt).update(usable=False)
+    Coin.objects.filter(attempt=attempt).update(usable=True)
+    if attempt.payout.state == states.SIGNED:
+        # Mined although no answer of ours says it was taken: broadcast, by evidence.
+        Payout.objects.filter(pk=attempt.payout_id, state=states.SIGNED).update(state=states.BROADCAST, news=True)
+        attempt.payout.state = states.BROADCAST
+
+
+def _mark_spent(chain: str, block: Block, ours: set[str], at: datetime) -> None:
+    spends = {outpoint: tx.txid for tx in block.txs for outpoint in tx.spends}
+    if not spends:
+        return
+    candidates = Coin.objects.filter(chain=chain, txid__in={txid for txid, _ in spends})
+    for coin in candidates:
+        spender = spends.get((coin.txid, coin.vout))
+        if spender is None:
+            continue
+        coin.spent_txid, coin.spent_height = spender, block.height
+        coin.save(update_fields=("spent_txid", "spent_height"))
+        if spender not in ours:
+            holds = CoinHold.objects.filter(chain=chain, txid=coin.txid, vout=coin.vout)
+            _alarm(chain, f"coin {coin.txid}:{coin.vout} was spent by {spender}", Q(coin_holds__in=holds), at)
+
+
+def _watch_senders(chain: str, block: Block, ours: set[str], at: datetime) -> None:
+    sent = {tx.txid: tx for tx in block.txs if tx.sender and tx.txid not in ours}
+    if not sent:
+        return
+    mine = set(
+        Address.objects.filter(chain=chain, address__in={tx.sender for tx in sent.values()}).values_list(
+            "address", flat=True
+        )
+    )
+    for tx in sent.values():
+        if tx.sender in mine:
+            holds = NonceHold.objects.filter(chain=chain, sender=tx.sender, nonce=tx.nonce)
+            _alarm(chain, f"nonce {tx.nonce} of {tx.sender} was used by {tx.txid}", Q(nonce_holds__in=holds), at)
+
+
+def _alarm(chain: str, what: str, touched: Q, at: datetime) -> None:
+    """Something of ours moved without a signature of ours: stop the asset, and put what it touches in doubt."""
+    asset = native_asset(chain)
+    freeze(scope=asset.code, reason=f"{what}, which this site did not sign", at=at, by="machine")
+    doubtful = Payout.objects.filter(touched, state__in=(states.SIGNED, states.BROADCAST)).values_list("pk", flat=True)
+    Payout.objects.filter(pk__in=list(doubtful)).update(state=states.IN_DOUBT, problem=what[:300], news=True)
+
+
+def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
+    """Undo mined payouts above a height: they wait for their block again, and their bytes are sent again.
+
+    A payout that was already confirmed has its settlement reversed; it is settled anew, under a new number, once mined.
+    """
+    for attempt in Attempt.objects.filter(chain=chain, block_height__gt=above).select_related("payout").order_by("pk"):
+        payout = attempt.payout
+        if payout.state == states.CONFIRMED:
+            states.PAYOUT.check(payout.state, states.BROADCAST)
+            number = f":{payout.reorg_count}" if payout.reorg_count else ""
+            reverse_entry(reference=f"close:{payout.purpose}{number}", reason="reorganisation", at=at)
+            payout.state, payout.reorg_count = states.BROADCAST, payout.reorg_count + 1
+            payout.fee_minor, payout.confirmed_at = None, None
+        payout.block_height = None
+        payout.save(update_fields=("state", "reorg_count", "fee_minor", "confirmed_at", "block_height"))
+        attempt.block_height, attempt.block_hash, attempt.reverted = None, "", False
+        attempt.next_send_at, attempt.answer = at, "reorganised"
+        attempt.save(update_fields=("block_height", "block_hash", "reverted", "next_send_at", "answer"))
+    Coin.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)
+    return []

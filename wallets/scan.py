@@ -1,0 +1,108 @@
+"""Read a chain: blocks since the last scan, reorganisations, new mempool transactions, and what vanished.
+
+The node is asked outside any transaction; what it said is written by wallets.record, block by block. The chain's
+present state is the truth, and absence is an event too.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from wallets.chains.protocol import Block, Chain, ChainError
+from wallets.models import BlockSeen, ChainState
+from wallets.record import list_unmined, note_absent, note_mempool, record_block, roll_back
+from wallets.scan_state import find_problem, get_state, note_problem, note_scanned
+
+BLOCKS_PER_SCAN = 100
+MEMPOOL_PER_SCAN = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What one scan did; `problem` says why it stopped early, `finished` whether it reached the tip and the mempool."""
+
+    blocks: int = 0
+    rolled_back: int = 0
+    finished: bool = False
+    problem: str = ""
+
+
+def scan_chain(*, node: Chain, at: datetime, known_mempool: set[str]) -> ScanReport:
+    """Bring our rows up to the node's tip, at most 100 blocks at a time. Safe to repeat, to crash and to run twice.
+
+    1. Ask who the node is and where it stands; without trust nothing is read.
+    2. Walk back to the last block that we and the node share, and undo what lay above it.
+    3. Record the blocks above, one transaction each.
+    4. Record new mempool transactions, then look for unmined deposits that nobody knows any more.
+
+    `known_mempool`: ids this process has looked at; only an economy, it may start empty at any time.
+    """
+    try:
+        tip, identity, fees = node.tip(), node.identity(), node.fee_quote()
+        state = get_state(node.code)
+        problem = find_problem(state=state, tip=tip, identity=identity, at=at)
+        if problem:
+            note_problem(chain=node.code, problem=problem)
+            return ScanReport(problem=problem)
+        rolled_back = _undo_reorganisation(node, state, at)
+        blocks, caught_up = _read_blocks(node, tip.height, at, identity)
+        if caught_up:
+            _read_mempool(node, at, known_mempool)
+            note_scanned(chain=node.code, started_at=at, fee_rate_minor=fees.per_unit_minor)
+        return ScanReport(blocks=blocks, rolled_back=rolled_back, finished=caught_up)
+    except ChainError as error:
+        problem = f"node: {error}"
+        note_problem(chain=node.code, problem=problem)
+        return ScanReport(problem=problem)
+
+
+def _undo_reorganisation(node: Chain, state: ChainState, at: datetime) -> int:
+    """Find the deepest block of ours that the node no longer has, and take back everything from there."""
+    if state.height < 0:
+        return 0
+    seen = BlockSeen.objects.filter(chain=node.code, height__lte=state.height).order_by("-height")
+    fork = None
+    for block in seen[: settings.DEEPEST_ROLLBACK].iterator():
+        if node.block_hash(block.height) == block.hash:
+            fork = block.height
+            break
+    if fork == state.height:
+        return 0
+    if fork is None:
+        raise ChainError(f"no common block within {settings.DEEPEST_ROLLBACK}: this is another chain")
+    stored_bytes = roll_back(chain=node.code, fork_height=fork, from_height=state.height, at=at)
+    for raw in stored_bytes:
+        node.broadcast(raw)  # whatever it answers: the next scans see whether the deposit is back
+    return state.height - fork
+
+
+def _read_blocks(node: Chain, tip_height: int, at: datetime, identity: str) -> tuple[int, bool]:
+    state = get_state(node.code)
+    first = state.height + 1 if state.height >= 0 else max(tip_height - settings.DEEPEST_ROLLBACK, 0)
+    last = min(tip_height, first + BLOCKS_PER_SCAN - 1)
+    parent = state.block_hash
+    read = 0
+    for height in range(first, last + 1):
+        block_hash = node.block_hash(height)
+        if block_hash is None:
+            return read, False  # the tip moved back meanwhile: the next scan finds the fork
+        block: Block = node.read_block(block_hash)
+        if parent and block.parent_hash != parent:
+            return read, False
+        record_block(chain=node.code, block=block, identity=identity, at=at)
+        parent = block.hash
+        read += 1
+    return read, last == tip_height
+
+
+def _read_mempool(node: Chain, at: datetime, known: set[str]) -> None:
+    present = set(node.list_mempool())
+    fresh = sorted(present - known)[:MEMPOOL_PER_SCAN]
+    txs = [tx for tx in map(node.read_mempool_tx, fresh) if tx is not None]
+    note_mempool(chain=node.code, txs=txs, at=at)
+    known &= present
+    known.update(fresh)
+    for txid in list_unmined(chain=node.code):
+        if txid not in present and node.find_tx(txid).state in ("unknown", "conflicted"):
+            note_absent(chain=node.code, txid=txid)

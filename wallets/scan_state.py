@@ -1,0 +1,69 @@
+"""Is the node to be trusted now, and how far have we read: the questions asked before anything is decided by a chain."""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from core.models import Asset
+from wallets.chains.protocol import Tip
+from wallets.models import ChainState
+
+
+def native_asset(chain: str) -> Asset:
+    """Return the asset whose network this chain is. One statement."""
+    return Asset.objects.get(network=chain, is_crypto=True)
+
+
+def get_state(chain: str) -> ChainState:
+    """Return the chain's row, making it the first time."""
+    state, _created = ChainState.objects.get_or_create(code=chain)
+    return state
+
+
+def find_problem(*, state: ChainState, tip: Tip, identity: str, at: datetime) -> str:
+    """Say why the node is not to be trusted now, or nothing; pure.
+
+    A wrong or blind node credits, expires and pays nothing: identity pinned at the first scan, no syncing node, no old
+    tip, enough peers, and not a chain far shorter than the one we read.
+    """
+    if state.identity and identity != state.identity:
+        return f"wrong_chain: the node is on {identity}, this site was started on {state.identity}"
+    if tip.syncing:
+        return "syncing: the node has not caught up with its network"
+    if tip.peers < settings.MIN_PEERS:
+        return f"too_few_peers: {tip.peers} of at least {settings.MIN_PEERS}"
+    age_s = int((at - tip.at).total_seconds())
+    if age_s > settings.MAX_TIP_AGE_SECONDS[state.code]:
+        return f"tip_too_old: the latest block is {age_s} seconds old"
+    if tip.height < state.height - settings.DEEPEST_ROLLBACK:
+        return f"chain_too_short: the node is at {tip.height}, this site has read up to {state.height}"
+    return ""
+
+
+def note_problem(*, chain: str, problem: str) -> None:
+    """Store why a scan did nothing. One statement; nothing else of the row changes."""
+    with transaction.atomic():
+        ChainState.objects.filter(code=chain).update(problem=problem[:300])
+
+
+def note_scanned(*, chain: str, started_at: datetime, fee_rate_minor: int) -> None:
+    """Store that a scan which began at `started_at` reached the node's tip, mempool included."""
+    with transaction.atomic():
+        ChainState.objects.filter(code=chain).update(
+            problem="", scan_started_at=started_at, fee_rate_minor=fee_rate_minor
+        )
+
+
+def scanned_since(*, chain: str, moment: datetime, at: datetime) -> bool:
+    """Say whether a scan that started after `moment` has finished, and recently. What was paid by then is known."""
+    state = ChainState.objects.filter(code=chain, problem="").first()
+    if state is None or state.scan_started_at is None:
+        return False
+    fresh = at - state.scan_started_at <= timedelta(seconds=settings.SCAN_FRESH_SECONDS)
+    return fresh and state.scan_started_at > moment
+
+
+def trusted_now(*, chain: str, at: datetime) -> bool:
+    """Say whether the chain was read to its tip without a problem within the last minutes."""
+    return scanned_since(chain=chain, moment=at - timedelta(seconds=settings.SCAN_FRESH_SECONDS), at=at)
