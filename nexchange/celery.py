@@ -13,3 +13,31 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexchange.settings_dev")
 app = Celery("nexchange")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+def _tick(task: str, every_s: int, queue: str, **kwargs: str) -> dict[str, object]:
+    """A periodic task that expires before its next tick, so that a slow worker never drowns in old ones."""
+    return {
+        "task": task,
+        "schedule": every_s,
+        "kwargs": kwargs,
+        "options": {"queue": queue, "expires": max(every_s - 1, 1)},
+    }
+
+
+CHAINS = ("litecoin", "ethereum")
+QUEUES = ("default", *CHAINS)
+
+app.conf.task_default_queue = "default"
+app.conf.beat_schedule = {
+    "ticker": _tick("ticker.tasks.run_ticker", 10, "default"),
+    "watch_deadlines": _tick("orders.tasks.watch_deadlines", 10, "default"),
+    "publish_events": _tick("orders.tasks.publish_events", 2, "default"),
+}
+for _chain in CHAINS:
+    app.conf.beat_schedule |= {
+        f"scan_{_chain}": _tick("wallets.tasks.scan", 2, _chain, chain=_chain),
+        f"advance_{_chain}": _tick("orders.tasks.advance_orders", 2, _chain, chain=_chain),
+        f"pay_{_chain}": _tick("wallets.tasks.pay", 2, _chain, chain=_chain),
+        f"bump_{_chain}": _tick("wallets.tasks.bump", 60, _chain, chain=_chain),
+    }

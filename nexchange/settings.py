@@ -172,6 +172,7 @@ MAX_TIP_AGE_SECONDS = {"litecoin": 5400, "ethereum": 600}  # an older tip stops 
 SCAN_FRESH_SECONDS = 300  # a scan older than this says nothing about now
 DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began
 MIN_PEERS = env.int("MIN_PEERS", default=0 if SITE_MODE == "demo" else 3)
+BUMP_AFTER_MINUTES = env.int("BUMP_AFTER_MINUTES", default=30)  # then an unmined payout outbids itself
 UNDERPAYMENT_BPS = 50  # 0.5 %: within it the order executes pro rata at the promised rate
 
 # --- Languages, files, security --------------------------------------------------------------------------------------

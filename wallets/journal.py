@@ -1,0 +1,104 @@
+"""The payout journal: every signed attempt, appended and fsynced to a file outside the database before it is sent.
+
+A database restored from an old backup does not know its latest payouts; the journal does. When the journal is newer
+than the database, payouts freeze until the operator has reconciled.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from django.conf import settings
+
+from wallets.freeze import ALL, freeze
+from wallets.models import Attempt
+
+_TAIL_BYTES = 4096
+
+
+def append(attempt: Attempt, *, at: datetime) -> None:
+    """Write one signed attempt and wait until the disk has it. A repeated line is harmless."""
+    line = json.dumps(
+        {
+            "at": at.isoformat(),
+            "chain": attempt.chain,
+            "txid": attempt.txid,
+            "payout": attempt.payout.purpose,
+            "n": attempt.n,
+        }
+    )
+    path = Path(settings.PAYOUT_JOURNAL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def check_latest(*, at: datetime) -> bool:
+    """Freeze all payouts when the journal's last attempt is unknown to the database; True when all is well.
+
+    Attempts are committed before they are journaled, so in a healthy system the last line is always known. Cheap enough
+    to ask before every round of signing: one read of the file's end and one statement.
+    """
+    return check_lines(list(_read_tail()), at=at)
+
+
+def check_all(*, at: datetime) -> bool:
+    """Compare the whole journal, at the start of a worker; freeze when any attempt is unknown."""
+    batch: list[dict[str, str]] = []
+    healthy = True
+    for line in read_lines():
+        batch.append(line)
+        if len(batch) == 1000:  # noqa: PLR2004 -- a batch, no meaning
+            healthy &= check_lines(batch, at=at)
+            batch = []
+    return check_lines(batch, at=at) and healthy
+
+
+def check_lines(lines: list[dict[str, str]], *, at: datetime) -> bool:
+    """Freeze everything when one of these attempts is not in the database. Returns whether all are."""
+    wanted = {(line["chain"], line["txid"]) for line in lines}
+    if not wanted:
+        return True
+    known = set(Attempt.objects.filter(txid__in=[txid for _, txid in wanted]).values_list("chain", "txid"))
+    missing = sorted(wanted - known)
+    if missing:
+        freeze(
+            scope=ALL,
+            reason="the payout journal is newer than the database (an old backup?): reconcile before unfreezing",
+            at=at,
+            by="machine",
+        )
+    return not missing
+
+
+def read_lines() -> Iterator[dict[str, str]]:
+    """Yield the journal from its beginning; a torn last line (a crash while writing) is passed over."""
+    path = Path(settings.PAYOUT_JOURNAL)
+    if path.exists():
+        with path.open(encoding="utf-8") as file:
+            yield from _parse(file)
+
+
+def _read_tail() -> Iterator[dict[str, str]]:
+    path = Path(settings.PAYOUT_JOURNAL)
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+        lines = file.read().decode(errors="replace").splitlines()
+    yield from list(_parse(lines[-5:]))
+
+
+def _parse(lines: object) -> Iterator[dict[str, str]]:
+    for line in lines:  # type: ignore[attr-defined]
+        try:
+            found = json.loads(line)
+            yield {key: str(found[key]) for key in ("chain", "txid", "payout", "n", "at")}
+        except (ValueError, KeyError, TypeError):
+            continue

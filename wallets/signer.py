@@ -1,0 +1,99 @@
+"""The one place that touches private keys: it checks what it is asked to sign and never trusts a node's proposal.
+
+Runs in the worker alone, which has the key file mounted. Plain functions of their arguments; nothing is sent or stored.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from django.conf import settings
+
+from wallets.addresses import HOUSE, derive, network_params
+from wallets.chains.derivation import derive_key
+from wallets.chains.signing import build_and_sign_evm, build_and_sign_utxo
+from wallets.models import Coin
+
+
+class SignerRefused(Exception):
+    """What was asked for breaks a rule (cap, change path, amounts): nothing was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Bytes ready to send. `fee_minor` is the most they can cost; `change_minor` comes back at output `change_vout`."""
+
+    raw: str
+    txid: str
+    fee_minor: int
+    rate_minor: int
+    change_minor: int = 0
+    change_vout: int = 1
+
+
+@lru_cache(maxsize=1)
+def _keys(path: str) -> dict[str, dict[str, str]]:
+    if not path:
+        raise SignerRefused("no KEY_FILE: this process may not sign")
+    loaded: dict[str, dict[str, str]] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return loaded
+
+
+def has_keys() -> bool:
+    """Say whether this process has a key file."""
+    return bool(settings.KEY_FILE)
+
+
+def sign_coins(  # noqa: PLR0913 -- keyword-only: all the facts the checks need
+    *, chain: str, coins: Sequence[Coin], address: str, amount_minor: int, fee_minor: int, fee_cap_minor: int
+) -> Signed:
+    """Sign a payment of coins with change to the house's own address, which is derived here, not given.
+
+    Change below the dust limit is left to the fee, within the cap. Raises: SignerRefused.
+    """
+    total = sum(coin.amount_minor for coin in coins)
+    change = total - amount_minor - fee_minor
+    if amount_minor <= 0 or change < 0:
+        raise SignerRefused(f"{len(coins)} coins of {total} do not cover {amount_minor} + {fee_minor}")
+    change_address = derive(chain=chain, branch=HOUSE, index=0)
+    if address == change_address:
+        raise SignerRefused("a payout to the house's own address")
+    outputs = [(address, amount_minor)]
+    if change >= _dust(fee_minor, len(coins)):
+        outputs.append((change_address, change))
+    else:
+        fee_minor, change = fee_minor + change, 0
+    if fee_minor > fee_cap_minor:
+        raise SignerRefused(f"fee {fee_minor} over the cap {fee_cap_minor}")
+    inputs = [(c.txid, c.vout, c.amount_minor, c.address.branch, c.address.index) for c in coins]
+    private = _keys(settings.KEY_FILE)[chain]["account_private"]
+    raw, txid, vsize = build_and_sign_utxo(inputs, outputs, private, network_params())
+    return Signed(raw, txid, fee_minor, fee_minor // vsize, change, 1)
+
+
+def _dust(fee_minor: int, inputs: int) -> int:
+    """What spending one more input costs at this transaction's own rate; a smaller change output is not worth making."""
+    return max(fee_minor // (inputs + 1), 5460)
+
+
+def sign_nonce(  # noqa: PLR0913 -- keyword-only: all the facts the checks need
+    *,
+    chain: str,
+    chain_id: int,
+    nonce: int,
+    address: str,
+    amount_minor: int,
+    gas: int,
+    max_fee_minor: int,
+    priority_minor: int,
+    fee_cap_minor: int,
+) -> Signed:
+    """Sign a payment from the house's sender with this nonce. Raises: SignerRefused."""
+    fee = gas * max_fee_minor
+    if fee > fee_cap_minor or amount_minor < 0 or priority_minor > max_fee_minor:
+        raise SignerRefused(f"fee {fee} over the cap {fee_cap_minor}, or nonsense")
+    key = derive_key(_keys(settings.KEY_FILE)[chain]["account_private"], HOUSE, 0)
+    raw, txid = build_and_sign_evm(chain_id, nonce, address, amount_minor, gas, max_fee_minor, priority_minor, key)
+    return Signed(raw, txid, fee, max_fee_minor)

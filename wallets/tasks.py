@@ -1,0 +1,49 @@
+"""The ticks of each chain: read it, sign what is asked for, send what is signed, outbid what is stuck.
+
+Each is safe to run twice, on two machines, at once: the scan holds the chain's row for each block, signing the payout's,
+sending claims each attempt.
+"""
+
+import logging
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready
+
+from core import clock
+from wallets import journal
+from wallets.bump import bump_stuck_payouts
+from wallets.node_pool import get_node, known_mempool
+from wallets.scan import scan_chain
+from wallets.send import send_due_attempts
+from wallets.sign import sign_payouts
+
+log = logging.getLogger(__name__)
+
+
+@shared_task
+def scan(*, chain: str, **_: Any) -> None:
+    """Read what is new on a chain."""
+    report = scan_chain(node=get_node(chain), at=clock.now(), known_mempool=known_mempool(chain))
+    if report.problem:
+        log.warning("scan of %s stopped: %s", chain, report.problem)
+
+
+@shared_task
+def pay(*, chain: str, **_: Any) -> None:
+    """Sign and send the payouts of a chain."""
+    sign_payouts(node=get_node(chain), at=clock.now())
+    send_due_attempts(node=get_node(chain), at=clock.now())
+
+
+@shared_task
+def bump(*, chain: str, **_: Any) -> None:
+    """Outbid our own stuck payouts."""
+    bump_stuck_payouts(node=get_node(chain), at=clock.now())
+
+
+@worker_ready.connect
+def check_journal(**_: Any) -> None:
+    """Before a worker pays anything: is the payout journal newer than the database?"""
+    if not journal.check_all(at=clock.now()):
+        log.error("payouts are frozen: the payout journal names payments that the database does not know")
