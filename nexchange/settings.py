@@ -159,6 +159,15 @@ TICKER_BASE_URLS = {  # another address only for tests and replays
     "bitstamp": env.str("BITSTAMP_URL", default="https://www.bitstamp.net"),
     "binance": env.str("BINANCE_URL", default="https://api.binance.com"),
 }
+TICKER_ROUND = {  # what a market asks of its prices is in fixtures/markets.json; here is how the venues are asked
+    "period_s": 10,
+    "spacing_s": 5,  # a round this soon after another is not run
+    "bound_s": 8,  # for all venues together
+    "ahead_s": 15,  # a venue's clock may run this far ahead of ours
+    "backoff_first_s": 10,  # doubled with each failure in a row
+    "backoff_max_s": 300,
+}
+TICKER_KEEP = {"observations_h": 24, "all_rates_h": 24, "thinned_rate_s": 300, "rates_days": 90}
 
 # --- Orders ----------------------------------------------------------------------------------------------------------
 QUOTE_SECONDS = 60

@@ -6,3 +6,7 @@ from django.apps import AppConfig
 class TickerConfig(AppConfig):
     name = "ticker"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from ticker import checks  # noqa: F401, PLC0415 -- registers itself; needs the settings to be ready

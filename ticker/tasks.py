@@ -1,0 +1,28 @@
+"""Periodic work on prices; the timetable is in nexchange/celery.py. Each task may run twice, anywhere, at once."""
+
+import logging
+
+from celery import shared_task
+
+from core.clock import now
+from ticker.prune import prune_prices
+from ticker.record import record_round
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task(soft_time_limit=20, time_limit=30)
+def run_ticker(**_: object) -> None:
+    """Record one round; does nothing when another worker began one a moment ago."""
+    report = record_round(at=now())
+    if report is None:
+        return
+    for standing in report.standings:
+        if standing.verdict.code != "ok":
+            logger.warning("no rate for %s: %s %s", standing.market, standing.verdict.code, standing.verdict.reason)
+
+
+@shared_task(soft_time_limit=60, time_limit=90)
+def prune_old_prices(**_: object) -> None:
+    """Remove observations and rates past their age."""
+    prune_prices(at=now())
