@@ -5,6 +5,7 @@ chain has a queue of its own, so that a slow node delays nobody else.
 """
 
 import os
+from datetime import timedelta
 
 from celery import Celery
 
@@ -41,3 +42,13 @@ for _chain in CHAINS:
         f"pay_{_chain}": _tick("wallets.tasks.pay", 2, _chain, chain=_chain),
         f"bump_{_chain}": _tick("wallets.tasks.bump", 60, _chain, chain=_chain),
     }
+
+# The one timetable: how often each tick comes. A tick that was not taken before the next one expires.
+app.conf.beat_schedule = {
+    "ticker": {"task": "ticker.tasks.run_ticker", "schedule": timedelta(seconds=10), "options": {"expires": 9}},
+    "prune-prices": {
+        "task": "ticker.tasks.prune_old_prices",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 590},
+    },
+}
