@@ -5,7 +5,6 @@ chain has a queue of its own, so that a slow node delays nobody else.
 """
 
 import os
-from datetime import timedelta
 
 from celery import Celery
 
@@ -32,6 +31,7 @@ QUEUES = ("default", *CHAINS)
 app.conf.task_default_queue = "default"
 app.conf.beat_schedule = {
     "ticker": _tick("ticker.tasks.run_ticker", 10, "default"),
+    "prune_prices": _tick("ticker.tasks.prune_old_prices", 600, "default"),
     "watch_deadlines": _tick("orders.tasks.watch_deadlines", 10, "default"),
     "publish_events": _tick("orders.tasks.publish_events", 2, "default"),
 }
@@ -42,13 +42,3 @@ for _chain in CHAINS:
         f"pay_{_chain}": _tick("wallets.tasks.pay", 2, _chain, chain=_chain),
         f"bump_{_chain}": _tick("wallets.tasks.bump", 60, _chain, chain=_chain),
     }
-
-# The one timetable: how often each tick comes. A tick that was not taken before the next one expires.
-app.conf.beat_schedule = {
-    "ticker": {"task": "ticker.tasks.run_ticker", "schedule": timedelta(seconds=10), "options": {"expires": 9}},
-    "prune-prices": {
-        "task": "ticker.tasks.prune_old_prices",
-        "schedule": timedelta(minutes=10),
-        "options": {"expires": 590},
-    },
-}
