@@ -5,10 +5,12 @@ For public, shared facts only (assets, pairs, rates, limits). Nobody's order is 
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+_all: "weakref.WeakSet[Snapshot[object]]" = weakref.WeakSet()
 
 
 class Snapshot(Generic[T]):
@@ -18,6 +20,7 @@ class Snapshot(Generic[T]):
         self._load, self._max_age_s = load, max_age_s
         self._lock = threading.Lock()
         self._kept: tuple[int, T] | None = None
+        _all.add(self)  # type: ignore[arg-type]
 
     def get(self) -> T:
         """Return the value, loading it when there is none or it is too old. A failed load raises and keeps nothing."""
@@ -36,3 +39,9 @@ class Snapshot(Generic[T]):
     def forget(self) -> None:
         """Drop the kept value: tests, and a process that has just changed what is kept."""
         self._kept = None
+
+
+def forget_all() -> None:
+    """Drop every kept value of this process."""
+    for snapshot in list(_all):
+        snapshot.forget()

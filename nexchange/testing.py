@@ -1,21 +1,18 @@
-"""Lets `manage.py test` run the one suite: pytest. Imported only by that command, never by the running site."""
+"""Lets `manage.py test` run the one suite: the same script as `bin/test`. Imported only by that command."""
 
 import subprocess
-import sys
 from typing import Any
+
+from django.conf import settings
 
 
 class PytestRunner:
-    """A Django TEST_RUNNER that hands the labels to pytest and returns its failures as Django expects."""
+    """A Django TEST_RUNNER that hands the labels to pytest, which has a database, a Redis and a process of its own."""
 
-    def __init__(self, *, verbosity: int = 1, failfast: bool = False, keepdb: bool = False, **_: Any) -> None:
-        self.options = (["-x"] if failfast else []) + (["--reuse-db"] if keepdb else [])
-        self.options += {0: ["-q"], 1: [], 2: ["-v"], 3: ["-vv"]}[verbosity]
-
-    @classmethod
-    def add_arguments(cls, parser: Any) -> None:
-        parser.add_argument("--keepdb", action="store_true", help="keep the test database")
+    def __init__(self, *, verbosity: int = 1, failfast: bool = False, **_: Any) -> None:
+        self.options = (["-x"] if failfast else []) + {0: ["-q"], 1: [], 2: ["-v"], 3: ["-vv"]}[verbosity]
 
     def run_tests(self, test_labels: list[str], **_: Any) -> int:
-        """Run pytest in a process of its own, so that nothing imported so far colours the suite."""
-        return subprocess.call([sys.executable, "-m", "pytest", *self.options, *test_labels])  # noqa: S603
+        """Run the suite and return 0 or pytest's exit status, which Django turns into its own."""
+        command = [settings.BASE_DIR / "bin" / "test", "--python-only", *self.options, *test_labels]
+        return subprocess.call(command)  # noqa: S603 -- our own script, our own arguments

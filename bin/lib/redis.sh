@@ -1,0 +1,27 @@
+# Sourced by bin/test and bin/run: a Redis of its own on a socket, nothing saved: the rows in PostgreSQL are the truth.
+# shellcheck shell=bash
+
+redis_pid=''
+
+# start_redis NAME: start it, wait until it answers, and export REDIS_URL.
+start_redis() {
+    local dir waited
+    dir=$(socket_dir "redis-$1")
+    rm -f "$dir/redis.sock"
+    redis-server --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --daemonize no \
+        >"$LOG_DIR/redis-$1.log" 2>&1 </dev/null 7>&- 9>&- &
+    redis_pid=$! redis_dir=$dir
+    for ((waited = 0; waited < 100; waited++)); do
+        if [[ -S $dir/redis.sock ]]; then break; fi
+        kill -0 $redis_pid 2>/dev/null || fail "Redis did not start." "$(tail -n 3 "$LOG_DIR/redis-$1.log")"
+        sleep 0.05
+    done
+    export REDIS_URL=unix://$dir/redis.sock
+}
+
+stop_redis() {
+    if [[ -z $redis_pid ]]; then return; fi
+    kill "$redis_pid" 2>/dev/null || true
+    wait "$redis_pid" 2>/dev/null || true
+    rm -rf "$redis_dir"
+}

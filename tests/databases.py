@@ -1,0 +1,125 @@
+"""Makes the template database by running `release` in a process of its own, and clones it for test runs."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2 import errors, sql
+
+ROOT = Path(__file__).parent.parent
+# The template is made again when one of these changes.
+INPUTS = ("*/migrations/*.py", "*/apps.py", "*/chart.py", "*/models.py", "fixtures/*.json", "core/release.py")
+KEPT_TEMPLATES = 3  # of this checkout: another run may still be using the last but one
+LOCK_KEY = 0x74706C
+
+
+class TestDatabase:
+    """One run's database. Names carry the checkout, so that several may share one server."""
+
+    __test__ = False  # not a class of tests
+
+    def __init__(self, owner: dict[str, Any]) -> None:
+        self.owner = owner
+        checkout = hashlib.sha256(f"{os.uname().nodename}:{ROOT}".encode()).hexdigest()[:8]
+        self.prefix = f"nexchange_{checkout}"
+        self.template = f"{self.prefix}_template_{fingerprint()}"
+        self.name = f"{self.prefix}_test_{os.getpid()}"
+
+    def prepare_template(self) -> None:
+        """Make the template unless it is there; other runs wait under an advisory lock for the one that makes it."""
+        with self._maintenance() as server, server.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
+            self._drop_leftovers(cursor)
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.template])
+            if cursor.fetchone():
+                return
+            unfinished = f"{self.template}_new"
+            self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", unfinished)
+            self._run(cursor, "CREATE DATABASE {}", unfinished)
+            self._release(unfinished)
+            self._run(cursor, "ALTER DATABASE {} WITH ALLOW_CONNECTIONS false", unfinished)
+            self._run(cursor, "ALTER DATABASE {} RENAME TO {}", unfinished, self.template)
+
+    def clone(self) -> None:
+        """Create the run's database as a copy of the template, files and all."""
+        with self._maintenance() as server, server.cursor() as cursor:
+            for _ in range(20):
+                try:
+                    self._run(cursor, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", self.name, self.template)
+                except errors.ObjectInUse:  # an autovacuum worker looks at the template
+                    time.sleep(0.5)
+                else:
+                    return
+            raise RuntimeError(f"{self.template} stays in use")
+
+    def drop(self) -> None:
+        """Drop the run's database and cut whoever is still connected to it."""
+        with self._maintenance() as server, server.cursor() as cursor:
+            self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
+
+    def _release(self, database: str) -> None:
+        env = {**os.environ, "POSTGIS_ENV_POSTGRES_DB": database, "DJANGO_SETTINGS_MODULE": "nexchange.settings_test"}
+        done = subprocess.run(
+            [sys.executable, "manage.py", "release"], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"manage.py release failed on the template:\n{done.stdout}{done.stderr}")
+
+    def _drop_leftovers(self, cursor: Any) -> None:
+        """Drop databases of runs that were killed, and templates that no recent code uses."""
+        cursor.execute(
+            "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid DESC", [f"{self.prefix}_"]
+        )
+        names = [name for (name,) in cursor.fetchall()]
+        runs = [name for name in names if "_test_" in name and not _is_alive(int(name.rpartition("_")[2]))]
+        templates = [name for name in names if "_template_" in name and name != self.template]
+        for name in runs + templates[KEPT_TEMPLATES - 1 :]:
+            self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    @staticmethod
+    def _run(cursor: Any, statement: str, *names: str) -> None:
+        cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def _maintenance(self) -> Any:
+        return _Maintenance(self.owner)
+
+
+class _Maintenance:
+    """A connection to the database `postgres` for CREATE and DROP DATABASE, closed when the block ends."""
+
+    def __init__(self, owner: dict[str, Any]) -> None:
+        self.owner = owner
+
+    def __enter__(self) -> Any:
+        owner = self.owner
+        self.raw = psycopg2.connect(
+            host=owner["HOST"], port=owner["PORT"], user=owner["USER"], password=owner["PASSWORD"], dbname="postgres"
+        )
+        self.raw.autocommit = True
+        return self.raw
+
+    def __exit__(self, *_: object) -> None:
+        self.raw.close()
+
+
+def fingerprint() -> str:
+    """Hash everything that decides what a released database holds."""
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in INPUTS for path in ROOT.glob(pattern)}):
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
