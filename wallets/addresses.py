@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
-from wallets.chains.addresses import check_address
+from wallets.address_rules import check_address
 from wallets.chains.derivation import derive_checked
 from wallets.models import Address
 

@@ -50,7 +50,7 @@ def deposit_entry(deposit: Deposit, *, at: datetime) -> NewEntry:
     if not deposit.owner_ref:
         held, source = Leg("chain:spendable", amount), Leg("capital", -amount)
     else:
-        kind = "chain:unswept" if deposit.position == "native" or "." in deposit.position else "chain:spendable"
+        kind = "chain:spendable" if deposit.position.isdigit() else "chain:unswept"
         held, source = Leg(kind, amount), Leg("customer", -amount, deposit.owner_ref)
     return NewEntry(f"deposit:{deposit.pk}", "deposit", at, (held, source))
 

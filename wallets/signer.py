@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from wallets.addresses import HOUSE, derive, network_params
+from wallets.addresses import HOUSE, derive
 from wallets.chains.derivation import derive_key
 from wallets.chains.signing import build_and_sign_evm, build_and_sign_utxo
 from wallets.models import Coin
@@ -69,7 +69,7 @@ def sign_coins(  # noqa: PLR0913 -- keyword-only: all the facts the checks need
         raise SignerRefused(f"fee {fee_minor} over the cap {fee_cap_minor}")
     inputs = [(c.txid, c.vout, c.amount_minor, c.address.branch, c.address.index) for c in coins]
     private = _keys(settings.KEY_FILE)[chain]["account_private"]
-    raw, txid, vsize = build_and_sign_utxo(inputs, outputs, private, network_params())
+    raw, txid, vsize = build_and_sign_utxo(inputs, outputs, private)
     return Signed(raw, txid, fee_minor, fee_minor // vsize, change, 1)
 
 

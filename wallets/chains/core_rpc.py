@@ -1,0 +1,181 @@
+"""The Bitcoin family through Core's RPC: proven on Litecoin Core, the same calls on Bitcoin Core and Dogecoin Core.
+
+The node needs txindex=1. Its wallet is never used: detection reads blocks, coins and keys are ours.
+Calls: https://developer.bitcoin.org/reference/rpc/
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from wallets.chains.protocol import (
+    Block,
+    ChainError,
+    FeeQuote,
+    Movement,
+    Refused,
+    Sent,
+    Tip,
+    Tx,
+    TxStatus,
+    Unknown,
+    Unspent,
+)
+from wallets.chains.rpc import RPCClient, RPCError
+
+_COIN = Decimal(10**8)
+_NOT_FOUND = -5
+_BAD_PARAMETER = -8
+_ALREADY_IN_CHAIN = -27
+_KNOWN = ("already in block chain", "already in utxo set", "already-in-mempool", "already-known", "already known")
+
+
+def minor(amount: Any) -> int:
+    """Turn Core's decimal coins into its minor unit, exactly. Raises: ChainError."""
+    scaled = Decimal(amount) * _COIN
+    if scaled != scaled.to_integral_value():
+        raise ChainError(f"amount {amount} has more than 8 places")
+    return int(scaled)
+
+
+class CoreChain:
+    """A Core node of `code`. Not shared between threads."""
+
+    has_nonces = False
+    chain_id = 0
+
+    def __init__(self, code: str, url: str) -> None:
+        self.code = code
+        self.rpc = RPCClient(url, version="1.0")
+        self._identity = ""
+
+    def _ask(self, method: str, *params: Any) -> Any:
+        try:
+            return self.rpc.call(method, *params)
+        except RPCError as error:
+            raise ChainError(f"{method}: {error}") from error
+
+    def identity(self) -> str:
+        """Return the genesis block's hash; asked at every scan, because the address may lead to another node."""
+        return str(self._ask("getblockhash", 0))
+
+    def tip(self) -> Tip:
+        info, network = self._ask("getblockchaininfo"), self._ask("getnetworkinfo")
+        header = self._ask("getblockheader", info["bestblockhash"])
+        syncing = bool(info["initialblockdownload"]) and info["chain"] != "regtest"
+        return Tip(
+            height=int(info["blocks"]),
+            hash=info["bestblockhash"],
+            at=_time(header["time"]),
+            syncing=syncing or int(info["headers"]) > int(info["blocks"]),
+            peers=int(network["connections"]),
+        )
+
+    def block_hash(self, height: int) -> str | None:
+        try:
+            return str(self.rpc.call("getblockhash", height))
+        except RPCError as error:
+            if error.code == _BAD_PARAMETER:
+                return None
+            raise ChainError(str(error)) from error
+
+    def read_block(self, block_hash: str) -> Block:
+        block = self._ask("getblock", block_hash, 2)
+        last = len(block["tx"]) - 1
+        txs = tuple(
+            _read_tx(tx, hogex=place == last and place > 0 and _is_hogex(tx)) for place, tx in enumerate(block["tx"])
+        )
+        return Block(int(block["height"]), block["hash"], block.get("previousblockhash", ""), _time(block["time"]), txs)
+
+    def list_mempool(self) -> list[str]:
+        return [str(txid) for txid in self._ask("getrawmempool")]
+
+    def read_mempool_tx(self, txid: str) -> Tx | None:
+        try:
+            return _read_tx(self.rpc.call("getrawtransaction", txid, True))  # noqa: FBT003 -- Core's own flag
+        except RPCError as error:
+            if error.code == _NOT_FOUND:
+                return None
+            raise ChainError(str(error)) from error
+
+    def find_tx(self, txid: str) -> TxStatus:
+        try:
+            found = self.rpc.call("getrawtransaction", txid, True)  # noqa: FBT003 -- Core's own flag
+        except RPCError as error:
+            if error.code == _NOT_FOUND:
+                return TxStatus("unknown")
+            raise ChainError(str(error)) from error
+        if not found.get("blockhash"):
+            return TxStatus("mempool")
+        if int(found.get("confirmations", 0)) < 1:
+            return TxStatus("unknown")  # in a block that is no longer part of the chain, and not in the mempool
+        header = self._ask("getblockheader", found["blockhash"])
+        return TxStatus("mined", int(header["height"]), found["blockhash"])
+
+    def broadcast(self, raw: str) -> Sent | Refused | Unknown:
+        try:
+            return Sent(str(self.rpc.call("sendrawtransaction", raw)))
+        except RPCError as error:
+            if error.code == _ALREADY_IN_CHAIN or any(text in error.message.lower() for text in _KNOWN):
+                return Sent(self._txid(raw))
+            return Refused(str(error.code), error.message)
+        except ChainError as error:
+            return Unknown(str(error))
+
+    def _txid(self, raw: str) -> str:
+        return str(self._ask("decoderawtransaction", raw)["txid"])
+
+    def fee_quote(self) -> FeeQuote:
+        """Return the advised rate per virtual byte, never below what the node relays."""
+        estimate = self._ask("estimatesmartfee", 4).get("feerate") or 0
+        info = self._ask("getmempoolinfo")
+        per_kb = max(minor(estimate), minor(info["mempoolminfee"]), minor(info["minrelaytxfee"]))
+        return FeeQuote(per_unit_minor=-(-per_kb // 1000))
+
+    def estimate_gas(self, address: str) -> int:  # noqa: ARG002 -- there is no gas here
+        return 0
+
+    def is_payable(self, address: str) -> bool:
+        return bool(self._ask("validateaddress", address)["isvalid"])
+
+    def list_unspent(self, addresses: list[str]) -> list[Unspent]:
+        if not addresses:
+            return []
+        found = self._ask("scantxoutset", "start", [f"addr({address})" for address in addresses])
+        by_script = {self._ask("validateaddress", address)["scriptPubKey"]: address for address in addresses}
+        return [
+            Unspent(u["txid"], int(u["vout"]), by_script[u["scriptPubKey"]], minor(u["amount"]), int(u["height"]))
+            for u in found["unspents"]
+        ]
+
+    def balance(self, addresses: list[str]) -> dict[str, int]:
+        held = dict.fromkeys(addresses, 0)
+        for unspent in self.list_unspent(addresses):
+            held[unspent.address] += unspent.minor
+        return held
+
+    def next_nonce(self, address: str) -> int:  # noqa: ARG002 -- there are no nonces here
+        return 0
+
+
+def _time(seconds: Any) -> datetime:
+    return datetime.fromtimestamp(int(seconds), tz=UTC)
+
+
+def _is_hogex(tx: dict[str, Any]) -> bool:
+    """Litecoin's last transaction of a block with MWEB: its first output is a witness-v8 or v9 program."""
+    outputs = tx.get("vout") or []
+    return bool(outputs) and outputs[0]["scriptPubKey"].get("hex", "")[:2] in ("58", "59")
+
+
+def _read_tx(tx: dict[str, Any], *, hogex: bool = False) -> Tx:
+    movements = []
+    for output in tx["vout"]:
+        script = output.get("scriptPubKey") or {}
+        address = script.get("address") or (script.get("addresses") or [None])[0]
+        if address and len(script.get("addresses") or [address]) == 1:
+            movements.append(Movement(str(output["n"]), address, minor(output["value"])))
+    inputs = tx.get("vin") or []
+    spends = tuple((i["txid"], int(i["vout"])) for i in inputs if "txid" in i and "vout" in i)
+    coinbase = any("coinbase" in i for i in inputs)
+    return Tx(tx["txid"], tuple(movements), spends, raw=tx.get("hex"), coinbase=coinbase, hogex=hogex)

@@ -1,0 +1,224 @@
+"""Ethereum and its kin through JSON-RPC: top-level value, value sent by contracts (traces), nonces, EIP-1559 fees.
+
+Calls: https://ethereum.org/en/developers/docs/apis/json-rpc/ and `trace_block` as OpenEthereum, Erigon and anvil have it.
+A transaction whose receipt says it failed moves nothing.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from wallets.chains.protocol import (
+    Block,
+    ChainError,
+    FeeQuote,
+    Movement,
+    Refused,
+    Sent,
+    Tip,
+    Tx,
+    TxStatus,
+    Unknown,
+    Unspent,
+)
+from wallets.chains.rpc import RPCClient, RPCError
+
+PLAIN_GAS = 21_000
+_KNOWN = ("already known", "already imported", "known transaction")
+_BATCH = 500
+
+
+class EVMChain:
+    """An Ethereum node of `code`. Not shared between threads."""
+
+    has_nonces = True
+
+    def __init__(self, code: str, url: str) -> None:
+        self.code = code
+        self.rpc = RPCClient(url, version="2.0")
+        self._chain_id: int | None = None
+        self.sees_internal = True  # false once the node refused a trace: contract payments would need balances
+
+    def _ask(self, method: str, *params: Any) -> Any:
+        try:
+            return self.rpc.call(method, *params)
+        except RPCError as error:
+            raise ChainError(f"{method}: {error}") from error
+
+    @property
+    def chain_id(self) -> int:
+        if self._chain_id is None:
+            self._chain_id = int(self._ask("eth_chainId"), 16)
+        return self._chain_id
+
+    def identity(self) -> str:
+        chain_id, genesis = self._batch(("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False]))
+        return f"{int(chain_id, 16)}:{genesis['hash']}"
+
+    def tip(self) -> Tip:
+        block, syncing, peers = self._batch(
+            ("eth_getBlockByNumber", ["latest", False]), ("eth_syncing", []), ("net_peerCount", []), optional=(2,)
+        )
+        return Tip(
+            height=int(block["number"], 16),
+            hash=block["hash"],
+            at=_time(block["timestamp"]),
+            syncing=bool(syncing),
+            peers=int(peers, 16) if isinstance(peers, str) else 0,
+        )
+
+    def _batch(self, *questions: tuple[str, list[Any]], optional: tuple[int, ...] = ()) -> list[Any]:
+        results: list[Any] = []
+        try:
+            return self.rpc.batch(list(questions))
+        except RPCError as error:
+            if not optional:
+                raise ChainError(str(error)) from error
+        for place, (method, params) in enumerate(questions):
+            try:
+                results.append(self.rpc.call(method, *params))
+            except RPCError as error:
+                if place not in optional:
+                    raise ChainError(str(error)) from error
+                results.append(None)
+        return results
+
+    def block_hash(self, height: int) -> str | None:
+        block = self._ask("eth_getBlockByNumber", hex(height), False)  # noqa: FBT003 -- "full transactions"
+        return str(block["hash"]) if block else None
+
+    def read_block(self, block_hash: str) -> Block:
+        """Read block, receipts and traces: three questions, whatever is in it."""
+        block = self._ask("eth_getBlockByHash", block_hash, True)  # noqa: FBT003 -- "full transactions"
+        if not block:
+            raise ChainError(f"block {block_hash} is gone")
+        receipts, traces = self._batch(
+            ("eth_getBlockReceipts", [block["number"]]), ("trace_block", [block["number"]]), optional=(1,)
+        )
+        self.sees_internal = traces is not None
+        by_hash = {receipt["transactionHash"]: receipt for receipt in receipts or []}
+        if any(receipt["blockHash"] != block["hash"] for receipt in by_hash.values()):
+            raise ChainError("the chain moved while a block was read")
+        internal = _internal_movements(traces or [], block["hash"])
+        txs = tuple(_read_tx(tx, by_hash.get(tx["hash"]), internal.get(tx["hash"], ())) for tx in block["transactions"])
+        return Block(int(block["number"], 16), block["hash"], block["parentHash"], _time(block["timestamp"]), txs)
+
+    def list_mempool(self) -> list[str]:
+        """List pending transactions of the pending block; contract payments show only once mined."""
+        block = self._ask("eth_getBlockByNumber", "pending", False)  # noqa: FBT003 -- "full transactions"
+        if not block:
+            return []
+        latest = self._ask("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 -- "full transactions"
+        mined = set(latest["transactions"]) if latest else set()
+        return [txid for txid in block["transactions"] if txid not in mined]
+
+    def read_mempool_tx(self, txid: str) -> Tx | None:
+        tx = self._ask("eth_getTransactionByHash", txid)
+        return _read_tx(tx, None, ()) if tx else None
+
+    def find_tx(self, txid: str) -> TxStatus:
+        tx, receipt = self._batch(("eth_getTransactionByHash", [txid]), ("eth_getTransactionReceipt", [txid]))
+        if receipt:
+            return TxStatus("mined", int(receipt["blockNumber"], 16), receipt["blockHash"])
+        return TxStatus("mempool" if tx else "unknown")
+
+    def broadcast(self, raw: str) -> Sent | Refused | Unknown:
+        txid = "0x" + keccak(hexstr=raw).hex()
+        try:
+            return Sent(str(self.rpc.call("eth_sendRawTransaction", raw)))
+        except RPCError as error:
+            if any(text in error.message.lower() for text in _KNOWN):
+                return Sent(txid)
+            return self._explain(txid, error)
+        except ChainError as error:
+            return Unknown(str(error))
+
+    def _explain(self, txid: str, error: RPCError) -> Sent | Refused | Unknown:
+        """A used nonce may mean that this very transaction was mined: that is success."""
+        try:
+            known = self.find_tx(txid).state in ("mined", "mempool")
+        except ChainError as trouble:
+            return Unknown(str(trouble))
+        return Sent(txid) if known else Refused(str(error.code), error.message)
+
+    def fee_quote(self) -> FeeQuote:
+        """Return twice the latest base fee plus the advised tip as the most to offer: room for six full blocks."""
+        block, tip = self._batch(("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", []))
+        base, priority = int(block.get("baseFeePerGas", "0x0"), 16), int(tip, 16)
+        return FeeQuote(per_unit_minor=base + priority, max_fee_minor=2 * base + priority, priority_minor=priority)
+
+    def estimate_gas(self, address: str) -> int:
+        """Return 21,000 for an address without code; for a contract what the node estimates, plus a fifth."""
+        if self._ask("eth_getCode", address, "latest") in ("0x", "0x0", None):
+            return PLAIN_GAS
+        estimate = int(self._ask("eth_estimateGas", {"to": address, "value": "0x1"}), 16)
+        return estimate + estimate // 5
+
+    def is_payable(self, address: str) -> bool:
+        try:
+            return to_checksum_address(address) == address
+        except ValueError:
+            return False
+
+    def balance(self, addresses: list[str]) -> dict[str, int]:
+        held: dict[str, int] = {}
+        for start in range(0, len(addresses), _BATCH):
+            part = addresses[start : start + _BATCH]
+            answers = self._batch(*(("eth_getBalance", [address, "latest"]) for address in part))
+            held |= {address: int(answer, 16) for address, answer in zip(part, answers, strict=True)}
+        return held
+
+    def list_unspent(self, addresses: list[str]) -> list[Unspent]:  # noqa: ARG002 -- there are no outputs here
+        return []
+
+    def next_nonce(self, address: str) -> int:
+        return int(self._ask("eth_getTransactionCount", address, "latest"), 16)
+
+
+def _time(stamp: str) -> datetime:
+    return datetime.fromtimestamp(int(stamp, 16), tz=UTC)
+
+
+def _read_tx(tx: dict[str, Any], receipt: dict[str, Any] | None, internal: tuple[Movement, ...]) -> Tx:
+    ok = receipt is None or int(receipt["status"], 16) == 1
+    movements: tuple[Movement, ...] = ()
+    if ok and tx.get("to") and int(tx["value"], 16):
+        movements = (Movement("native", to_checksum_address(tx["to"]), int(tx["value"], 16)),)
+    fee = int(receipt["gasUsed"], 16) * int(receipt["effectiveGasPrice"], 16) if receipt else None
+    return Tx(
+        txid=tx["hash"],
+        movements=movements + (internal if ok else ()),
+        sender=to_checksum_address(tx["from"]),
+        nonce=int(tx["nonce"], 16),
+        ok=ok,
+        fee_minor=fee,
+    )
+
+
+def _internal_movements(traces: list[dict[str, Any]], block_hash: str) -> dict[str, tuple[Movement, ...]]:
+    """Find value that contracts sent: calls below the top level that moved value, and whose every caller succeeded."""
+    failed = {
+        (trace.get("transactionHash"), tuple(trace["traceAddress"])) for trace in traces if trace.get("error")
+    }
+    found: dict[str, list[Movement]] = {}
+    for trace in traces:
+        path, txid = tuple(trace["traceAddress"]), trace.get("transactionHash")
+        if trace["type"] not in ("call", "suicide") or not txid or trace.get("blockHash") != block_hash:
+            continue
+        action = trace["action"]
+        target, value = _target(trace["type"], action, path)
+        undone = any((txid, path[:depth]) in failed for depth in range(len(path) + 1))
+        if target and value and not undone:
+            position = "t" + ".".join(str(step) for step in path) if path else "t"
+            found.setdefault(txid, []).append(Movement(position, to_checksum_address(target), value))
+    return {txid: tuple(moves) for txid, moves in found.items()}
+
+
+def _target(kind: str, action: dict[str, Any], path: tuple[int, ...]) -> tuple[str | None, int]:
+    if kind == "suicide":
+        return action.get("refundAddress"), int(action.get("balance", "0x0"), 16)
+    if not path or action.get("callType") != "call":
+        return None, 0  # the top level is the transaction itself; delegatecall and staticcall move nothing
+    return action.get("to"), int(action.get("value", "0x0"), 16)

@@ -1,0 +1,152 @@
+"""The contract of every chain adapter, and the values that cross it. Amounts are integers in the chain's minor unit."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+
+class ChainError(Exception):
+    """The node is out of reach or answered nonsense: nothing is known, nothing may be concluded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """Where the node stands. `at` is the tip block's own time."""
+
+    height: int
+    hash: str
+    at: datetime
+    syncing: bool
+    peers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """Value that reaches an address. `position`: output number, "native" for top-level value, or a trace path."""
+
+    position: str
+    address: str
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tx:
+    """A transaction as far as we look at it. `spends`: outputs it consumes; `sender`, `nonce`: chains with accounts."""
+
+    txid: str
+    movements: tuple[Movement, ...]
+    spends: tuple[tuple[str, int], ...] = ()
+    sender: str | None = None
+    nonce: int | None = None
+    ok: bool = True  # false: mined, but failed
+    fee_minor: int | None = None
+    raw: str | None = None
+    coinbase: bool = False
+    hogex: bool = False  # Litecoin's peg-out carrier: its outputs mature after 6 blocks
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block with everything in it that moves value."""
+
+    height: int
+    hash: str
+    parent_hash: str
+    at: datetime
+    txs: tuple[Tx, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TxStatus:
+    """What the node knows of a transaction. "conflicted": another one has spent its input or nonce."""
+
+    state: Literal["unknown", "mempool", "mined", "conflicted"]
+    block_height: int | None = None
+    block_hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The node has the transaction: taken now, known before, or already mined."""
+
+    txid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The node said no. Nothing follows from it about other nodes: the payment stays as it is."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No answer, or one that says nothing: the node may have the transaction or not."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeeQuote:
+    """What the node advises. `per_unit_minor`: per virtual byte or gas; the other two for chains with gas alone."""
+
+    per_unit_minor: int
+    max_fee_minor: int = 0
+    priority_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unspent:
+    """An output at one of the addresses asked for, as of the tip."""
+
+    txid: str
+    vout: int
+    address: str
+    minor: int
+    height: int
+
+
+class Chain(Protocol):
+    """A node of one chain. Every method may raise ChainError, but `broadcast`, which answers Unknown instead."""
+
+    code: str
+    has_nonces: bool  # accounts with nonces (True) or outputs (False)
+    chain_id: int  # EIP-155; 0 where there is none
+
+    def identity(self) -> str:
+        """Name the network for ever: the genesis hash, with the chain id where there is one."""
+
+    def tip(self) -> Tip: ...
+
+    def block_hash(self, height: int) -> str | None:
+        """Return the hash at a height of the best chain, None above the tip."""
+
+    def read_block(self, block_hash: str) -> Block:
+        """Read a block in a number of calls that does not depend on how many addresses anybody knows."""
+
+    def list_mempool(self) -> list[str]: ...
+
+    def read_mempool_tx(self, txid: str) -> Tx | None:
+        """Read an unmined transaction; None when it is gone meanwhile."""
+
+    def find_tx(self, txid: str) -> TxStatus: ...
+
+    def broadcast(self, raw: str) -> Sent | Refused | Unknown: ...
+
+    def fee_quote(self) -> FeeQuote: ...
+
+    def estimate_gas(self, address: str) -> int:
+        """Return the gas a plain payment to `address` needs (21,000 to a person, more to a contract); 0 without gas."""
+
+    def is_payable(self, address: str) -> bool:
+        """Ask the node whether it takes this for an address."""
+
+    def balance(self, addresses: list[str]) -> dict[str, int]:
+        """Return what each address holds at the tip."""
+
+    def list_unspent(self, addresses: list[str]) -> list[Unspent]:
+        """Return the outputs at these addresses; empty on chains with accounts."""
+
+    def next_nonce(self, address: str) -> int:
+        """Return the next nonce by mined transactions alone; 0 where there are none."""

@@ -1,0 +1,96 @@
+"""Build and sign transactions: pure functions of their arguments, deterministic (RFC 6979), nothing stored or sent.
+
+Bitcoin family: P2WPKH inputs, replaceable by fee (BIP-125). Ethereum: EIP-1559 transactions.
+"""
+
+from collections.abc import Sequence
+
+from embit import base58, bech32, script, transaction
+from embit.bip32 import HDKey
+from embit.script import Witness
+
+_REPLACEABLE = 0xFFFFFFFD
+_SIGHASH_ALL = b"\x01"
+
+
+class BadTransaction(ValueError):
+    """What was built does not say what was asked for: it must not leave the process."""
+
+
+def build_and_sign_utxo(
+    inputs: Sequence[tuple[str, int, int, int, int]],
+    outputs: Sequence[tuple[str, int]],
+    account_private: str,
+) -> tuple[str, str, int]:
+    """Sign a payment and return (raw hex, txid, virtual size).
+
+    `inputs`: (txid, vout, minor, branch, index); `outputs`: (address, minor), in this order. What was built is decoded
+    again and compared with what was asked for. Raises: BadTransaction.
+    """
+    account = HDKey.from_string(account_private)
+    keys = [account.derive([branch, index]).key for _, _, _, branch, index in inputs]
+    vin = [
+        transaction.TransactionInput(bytes.fromhex(txid), vout, sequence=_REPLACEABLE) for txid, vout, *_ in inputs
+    ]
+    vout = [transaction.TransactionOutput(minor, _script_of(address)) for address, minor in outputs]
+    tx = transaction.Transaction(version=2, vin=vin, vout=vout, locktime=0)
+    for place, (key, (_, _, minor, _, _)) in enumerate(zip(keys, inputs, strict=True)):
+        public = key.get_public_key()
+        digest = tx.sighash_segwit(place, script.p2pkh_from_p2wpkh(script.p2wpkh(public)), minor)
+        tx.vin[place].witness = Witness([key.sign(digest).serialize() + _SIGHASH_ALL, public.sec()])
+    raw = tx.serialize()
+    _compare(raw, inputs, outputs)
+    return raw.hex(), tx.txid().hex(), _virtual_size(tx, raw)
+
+
+def _script_of(address: str) -> script.Script:
+    """Return the output script of an address of any network of the family; bech32 by program, base58 by version."""
+    hrp = address.lower().rpartition("1")[0]
+    if hrp:
+        version, program = bech32.decode(hrp, address)
+        if version is not None:
+            return script.Script(bytes([0x50 + version if version else 0, len(program)]) + bytes(program))
+    payload = base58.decode_check(address)
+    if payload[0] in (0x05, 0x32, 0x3A, 0xC4, 0x16):
+        return script.Script(b"\xa9\x14" + payload[1:] + b"\x87")
+    return script.Script(b"\x76\xa9\x14" + payload[1:] + b"\x88\xac")
+
+
+def _compare(
+    raw: bytes, inputs: Sequence[tuple[str, int, int, int, int]], outputs: Sequence[tuple[str, int]]
+) -> None:
+    built = transaction.Transaction.parse(raw)
+    spends = [(i.txid.hex(), i.vout) for i in built.vin]
+    pays = [(o.script_pubkey.data, o.value) for o in built.vout]
+    wanted = [(_script_of(address).data, minor) for address, minor in outputs]
+    if spends != [(txid, vout) for txid, vout, *_ in inputs] or pays != wanted:
+        raise BadTransaction("the signed transaction differs from the request")
+
+
+def _virtual_size(tx: transaction.Transaction, raw: bytes) -> int:
+    """BIP-141: weight is three times the size without witnesses plus the whole size; a virtual byte is four units."""
+    witnesses = sum(len(i.witness.serialize()) for i in tx.vin)
+    stripped = len(raw) - witnesses - 2
+    return -(-(stripped * 3 + len(raw)) // 4)
+
+
+def build_and_sign_evm(  # noqa: PLR0913 -- the fields of an EIP-1559 transaction
+    chain_id: int, nonce: int, to: str, value: int, gas: int, max_fee: int, priority: int, key: bytes
+) -> tuple[str, str]:
+    """Sign a plain value transfer and return (raw hex, txid); all amounts in wei."""
+    from eth_account import Account  # noqa: PLC0415 -- takes seconds to import; web processes never need it
+
+    signed = Account.sign_transaction(
+        {
+            "type": 2,
+            "chainId": chain_id,
+            "nonce": nonce,
+            "to": to,
+            "value": value,
+            "gas": gas,
+            "maxFeePerGas": max_fee,
+            "maxPriorityFeePerGas": priority,
+        },
+        key,
+    )
+    return "0x" + signed.raw_transaction.hex().removeprefix("0x"), "0x" + signed.hash.hex().removeprefix("0x")
