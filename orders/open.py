@@ -91,6 +91,16 @@ def open_order(  # noqa: PLR0913 -- keyword-only: the facts of an order
         raise
 
 
+def find_opened(idempotency: IdempotencyRequest) -> Opened | None:
+    """Return what an earlier request with this key opened, or None; for a repetition that can no longer be priced.
+
+    Raises: IdempotencyReused, IdempotencyInProgress.
+    """
+    with transaction.atomic():
+        replay = find_replay(idempotency)
+        return _reopen(replay.order) if replay else None
+
+
 def _check_addresses(quote: Quote, payout_address: str, refund_address: str) -> tuple[str, str]:
     payout = refund = ""
     if payout_address:

@@ -82,23 +82,35 @@ def make_quote(*, pair: str, send: str | None = None, get: str | None = None, at
     Raises: PairUnknown, PairDisabled, AmountRequired, BothAmounts, AmountInvalid, AmountTooPrecise, AmountBelowMinimum,
     AmountAboveMaximum, LiquidityShort, RateUnavailable.
     """
-    if send and get:
-        raise BothAmounts
     if not send and not get:
         raise AmountRequired
+    quote, _limits = price_amount(pair=pair, send=send, get=get, at=at)
+    return _signed(quote)
+
+
+def price_amount(
+    *, pair: str, send: str | None = None, get: str | None = None, at: datetime
+) -> tuple[Quote, Limits]:
+    """Price an amount as make_quote does, but unsigned (no token) and with the bounds; without an amount, the default.
+
+    For price displays, and for an order opened in the same breath. Raises: as make_quote, but AmountRequired.
+    """
+    if send and get:
+        raise BothAmounts
     found = find_pair(pair)
     terms, reserve = get_terms(pair=found, at=at)
     limits = limits_of(terms, reserve)
     if limits.closed:
         raise LiquidityShort(asset=terms.get_asset.code)
-    if send:
-        amount = _on_step(Money.parse(send, terms.send_asset, field="send"), up=False)
-        _check_bounds(amount, limits.min_send, limits.max_send, "send")
-        priced, side = price_send(amount, terms), "send"
-    else:
-        amount = _on_step(Money.parse(str(get), terms.get_asset, field="get"), up=False)
+    if get:
+        amount = _on_step(Money.parse(get, terms.get_asset, field="get"), up=False)
         _check_bounds(amount, limits.min_get, limits.max_get, "get")
         priced, side = price_get(amount, terms), "get"
+    else:
+        typed = Money.parse(send, terms.send_asset, field="send") if send else default_amount(limits, terms)
+        amount = _on_step(typed, up=False)
+        _check_bounds(amount, limits.min_send, limits.max_send, "send")
+        priced, side = price_send(amount, terms), "send"
     quote = Quote(
         id=str(uuid.uuid4()),
         pair=found.name,
@@ -112,7 +124,7 @@ def make_quote(*, pair: str, send: str | None = None, get: str | None = None, at
         expires_at=at + timedelta(seconds=settings.QUOTE_SECONDS),
         rate_at=terms.rate_at,
     )
-    return _signed(quote)
+    return quote, limits
 
 
 def read_quote(*, token: str, at: datetime) -> Quote:

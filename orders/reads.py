@@ -49,6 +49,7 @@ class PayoutView:
     state: str
     confirmations: int
     required: int
+    requested_at: datetime
     explorer_url: str
 
 
@@ -120,6 +121,21 @@ def build_view(order: Order, *, at: datetime, is_owner: bool, with_transitions: 
     transitions = (
         tuple(Transition.objects.filter(order=order).order_by("seq")[:200]) if with_transitions and is_owner else ()
     )
+    return _lay_out(order, deposits, payouts, transitions, is_owner)
+
+
+def view_of_new(order: Order) -> OrderView:
+    """Lay out, for its owner, an order that was opened a moment ago: nothing can have been paid, nothing is read."""
+    return _lay_out(order, (), (), (), is_owner=True)
+
+
+def _lay_out(
+    order: Order,
+    deposits: tuple[DepositView, ...],
+    payouts: tuple[PayoutView, ...],
+    transitions: tuple[Transition, ...],
+    is_owner: bool,  # noqa: FBT001 -- internal
+) -> OrderView:
     face = states.FACES[order.state]
     send, get = Money(order.send_minor, order.send_asset), Money(order.get_minor, order.get_asset)
     return OrderView(
@@ -213,6 +229,7 @@ def _payout(payout: Payout, is_owner: bool) -> PayoutView:  # noqa: FBT001 -- in
         state=payout.state,
         confirmations=min(_depth(payout.block_height, payout.tip), required),  # type: ignore[attr-defined]
         required=required,
+        requested_at=payout.requested_at,
         explorer_url=_explorer(payout.asset.explorer_tx_url, txid),
     )
 

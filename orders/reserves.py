@@ -3,12 +3,12 @@
 Read from memory for display (at most a second old); read afresh under a lock when a promise is made (orders.open).
 """
 
+import json
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection
 
-from core.assets import get_asset
 from core.models import Asset
 from core.money import Money
 from core.snapshot import Snapshot
@@ -23,9 +23,10 @@ class Reserve:
     paused: str  # why nothing may be promised now, in a code; empty when it may
 
 
-# One statement for all assets. Coins that a reorganisation took away (chain:missing, negative) are not available.
+# One statement for all assets, their own rows included: a cold price may cost two statements in all.
+# Coins that a reorganisation took away (chain:missing, negative) are not available.
 _RESERVES = """
-    SELECT a.code,
+    SELECT to_jsonb(a),
            COALESCE((SELECT sum(b.amount_minor) FROM ledger_ledgeraccount l JOIN ledger_balance b ON b.account_id = l.id
                      WHERE l.asset_id = a.code AND l.kind = 'chain:spendable'), 0)
          + COALESCE((SELECT sum(p.amount_minor) FROM ledger_ledgeraccount l JOIN ledger_posting p ON p.account_id = l.id
@@ -50,10 +51,11 @@ def read_reserves() -> dict[str, Reserve]:
     with connection.cursor() as cursor:
         cursor.execute(_RESERVES)
         rows = cursor.fetchall()
-    return {
-        code: _reserve(get_asset(code), int(free), int(unfunded), int(rate), paused)
-        for code, free, unfunded, rate, paused in rows
-    }
+    reserves = {}
+    for fields, free, unfunded, rate, paused in rows:
+        asset = Asset(**json.loads(fields))
+        reserves[asset.code] = _reserve(asset, int(free), int(unfunded), int(rate), paused)
+    return reserves
 
 
 def network_fee_of(asset: Asset, rate_minor: int) -> Money:

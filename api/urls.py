@@ -1,0 +1,12 @@
+"""The API under any language prefix, or none: the same machine values everywhere, only texts differ."""
+
+from django.urls import include, re_path
+
+from api.resource import Missing
+
+PREFIX = r"(?:(?P<language>[A-Za-z]{2}(?:-[A-Za-z]{2,8})?)/)?api/"
+
+urlpatterns = [
+    re_path(f"^{PREFIX}v1/", include("api.v1.urls")),
+    re_path(f"^{PREFIX}", Missing.as_view()),
+]

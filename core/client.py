@@ -1,0 +1,26 @@
+"""Who is calling, as a network address that a caller cannot choose: for limits, never for identity."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+
+def client_network(request: HttpRequest) -> str:
+    """Return the caller's network: an IPv4 address, or the /64 of an IPv6 address; empty when there is none.
+
+    X-Forwarded-For counts only as far as our own proxies wrote it: settings.TRUSTED_PROXIES entries from the right.
+    """
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    hops.append(request.META.get("REMOTE_ADDR", ""))
+    caller = hops[max(len(hops) - 1 - settings.TRUSTED_PROXIES, 0)]
+    try:
+        address = ipaddress.ip_address(caller)
+    except ValueError:
+        return request.META.get("REMOTE_ADDR", "")
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        # One subscriber usually holds a whole /64, so its single addresses do not tell callers apart.
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
