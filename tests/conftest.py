@@ -21,6 +21,9 @@ from core.snapshot import forget_all
 from tests.databases import TestDatabase
 
 
+pytest_plugins = ("tests.plugin_nodes",)
+
+
 def pytest_configure() -> None:
     if not (os.environ.get("DATABASE_URL") or os.environ.get("POSTGIS_PORT_5432_TCP_ADDR")):
         raise pytest.UsageError("No database: run bin/test (it takes the same arguments as pytest).")
