@@ -26,13 +26,12 @@ def lock_rows(*querysets: models.QuerySet[Any], skip_locked: bool = False) -> li
         raise LockOrderError("lock_rows() outside a transaction")
     places = []
     for queryset in querysets:
-        label = queryset.model._meta.label
+        label = queryset.model._meta.label  # noqa: SLF001 -- Django's public _meta
         if label not in settings.LOCK_ORDER:
             raise LockOrderError(f"{label} has no place in LOCK_ORDER")
         places.append(settings.LOCK_ORDER.index(label))
     if places != sorted(set(places)):
         raise LockOrderError("lock_rows() must follow LOCK_ORDER, each table once")
     return [
-        list(queryset.order_by("pk").select_for_update(of=("self",), skip_locked=skip_locked))
-        for queryset in querysets
+        list(queryset.order_by("pk").select_for_update(of=("self",), skip_locked=skip_locked)) for queryset in querysets
     ]

@@ -70,18 +70,15 @@ def list_fixtures() -> list[Path]:
 
 def list_rights() -> dict[str, tuple[str, ...]]:
     """Return what the application's role may do with each table of the models, after the apps' own declarations."""
-    rights = {
-        table: EVERY_RIGHT
-        for table in connections[OWNER].introspection.django_table_names(only_existing=True, include_views=False)
-    }
+    introspection = connections[OWNER].introspection
+    ours = introspection.django_table_names(only_existing=True, include_views=False)
+    rights = dict.fromkeys(ours, EVERY_RIGHT)
     rights.update(dict.fromkeys(FOREIGN_TABLES, ("SELECT",)))
     for config in apps.get_app_configs():
-        declared = {table: ("SELECT", "INSERT") for table in getattr(config, "append_only_tables", ())}
+        declared = dict.fromkeys(getattr(config, "append_only_tables", ()), ("SELECT", "INSERT"))
         declared.update(dict.fromkeys(getattr(config, "read_only_tables", ()), ("SELECT",)))
-        if unknown := declared.keys() - rights.keys():
-            existing = set(connections[OWNER].introspection.table_names())
-            if unknown - existing:
-                raise ReleaseError(f"{config.name} declares rights on tables that do not exist: {sorted(unknown)}")
+        if unknown := declared.keys() - set(introspection.table_names()):
+            raise ReleaseError(f"{config.name} declares rights on tables that do not exist: {sorted(unknown)}")
         rights.update(declared)
     return rights
 

@@ -8,13 +8,13 @@ import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
-from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
+from psycopg2 import extensions
 from pytest_django.plugin import DjangoDbBlocker
 
 from core.snapshot import forget_all
@@ -72,29 +72,30 @@ def transactional_db(committed_db: None) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> Iterator[None]:
-    """Values that a process keeps for a second (prices, catalogue) do not pass from test to test."""
+def _nothing_remembered(settings: Any, tmp_path: Path) -> Iterator[None]:
+    """What lives outside the database does not pass from test to test: kept prices and catalogue, the payout journal."""
+    settings.PAYOUT_JOURNAL = str(tmp_path / "payouts.journal")
     forget_all()
     yield
     forget_all()
 
 
 @pytest.fixture
-def as_owner(django_db_setup: None) -> Iterator[Cursor]:
+def as_owner(django_db_setup: None) -> Iterator[extensions.cursor]:
     """A raw cursor of the tables' owner, each statement its own transaction; sees only what was committed."""
     with closing(_connect("owner")) as raw, raw.cursor() as cursor:
         yield cursor
 
 
 @pytest.fixture
-def as_app(django_db_setup: None) -> Iterator[Connection]:
+def as_app(django_db_setup: None) -> Iterator[extensions.connection]:
     """A raw connection of the application's role, apart from Django's; sees only what was committed."""
     with closing(_connect("default")) as raw:
         raw.autocommit = False
         yield raw
 
 
-def _connect(alias: str) -> Connection:
+def _connect(alias: str) -> extensions.connection:
     known = django_settings.DATABASES[alias]
     raw = psycopg2.connect(
         host=known["HOST"], port=known["PORT"], user=known["USER"], password=known["PASSWORD"], dbname=known["NAME"]
@@ -120,5 +121,6 @@ def process_env(django_db_setup: None, test_database: TestDatabase) -> dict[str,
         "POSTGIS_ENV_POSTGRES_DB": test_database.name,
         "APP_DB_PASSWORD": django_settings.APP_DB_PASSWORD,
         "REDIS_URL": django_settings.REDIS_URL,
+        "PAYOUT_JOURNAL": django_settings.PAYOUT_JOURNAL,
         "PYTHONPATH": str(Path(__file__).parent.parent),
     }

@@ -1,0 +1,79 @@
+"""Runs the site as the README says, swaps on it, stops it with Ctrl-C and looks for what is left behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+READY_S = 900  # on a machine that has nothing yet, everything is installed first
+STOP_S = 30
+
+
+def main() -> int:
+    """Return 0 when the site got ready, refused a second copy, served the demo twice and left no process behind."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        env = {**os.environ, "PORT": str(probe.getsockname()[1])}
+    mistakes = [mistake for start in ("first", "second") for mistake in try_site(env, start)]
+    for mistake in mistakes:
+        print(f"error: {mistake}", flush=True)
+    return 1 if mistakes else 0
+
+
+def try_site(env: dict[str, str], start: str) -> list[str]:
+    """Start, use and stop the site once; return what was wrong."""
+    began = time.monotonic()
+    site = subprocess.Popen(["bin/run"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    limit = threading.Timer(READY_S, os.killpg, (site.pid, signal.SIGTERM))
+    limit.start()
+    ready = any(show(line).startswith("ready: http://localhost:") for line in iter(site.stdout.readline, ""))
+    limit.cancel()
+    if not ready:
+        return [f"the {start} start ended with status {site.wait()} instead of getting ready"]
+    print(f"== {start} start: ready after {time.monotonic() - began:.0f} s", flush=True)
+    mistakes = []
+    second = subprocess.run(["bin/run"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    if second.returncode == 0 or "another copy" not in second.stderr:
+        mistakes.append(f"a second copy was not refused: {second.stdout}{second.stderr}")
+    if subprocess.run(["bin/demo"], cwd=ROOT, env=env, check=False).returncode:
+        mistakes.append(f"bin/demo failed after the {start} start; see var/log/run.log")
+    os.killpg(site.pid, signal.SIGINT)  # as a terminal does
+    try:
+        site.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        mistakes.append(f"still running {STOP_S} s after Ctrl-C")
+        site.kill()
+    if left := processes_of_run():
+        mistakes.append(f"left behind: {left}")
+    return mistakes
+
+
+def show(line: str) -> str:
+    """Pass a line of the site's output on."""
+    print(line, end="", flush=True)
+    return line
+
+
+def processes_of_run() -> list[str]:
+    """List the processes of this checkout's run: by the mark in their environment, or by the folder of their files."""
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            try:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                marked = b"\0NEXCHANGE_RUN=" in b"\0" + (process / "environ").read_bytes()
+                here = Path(os.readlink(process / "cwd")) == ROOT
+            except OSError:  # ended meanwhile, or somebody else's
+                continue
+            if marked and here:
+                found.append(f"{process.name} {command[:80]}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())

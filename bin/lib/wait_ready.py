@@ -1,0 +1,64 @@
+"""Returns once everything bin/run started does its work: nodes answer, each queue has a worker, the page is there."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from core.http import HTTPClient, HTTPFailure
+from nexchange.celery import QUEUES, app
+
+LIMIT_S = 90
+
+
+def node_answers(name: str, method: str) -> bool:
+    """Ask a node for its height."""
+    port = os.environ[f"{name}_RPC_PORT"]
+    client = HTTPClient(auth=("demo", "demo"))
+    answer = client.post_json(f"http://127.0.0.1:{port}/", {"jsonrpc": "2.0", "id": 1, "method": method, "params": []})
+    return answer.get("result") is not None
+
+
+def workers_answer() -> bool:
+    """Ping until every queue has a worker."""
+    waiting = {name.split("@")[0] for answer in app.control.ping(timeout=1) for name in answer}
+    return waiting >= set(QUEUES)
+
+
+def site_answers() -> bool:
+    """Fetch the page a visitor sees first; anything but 200 raises."""
+    return bool(HTTPClient().get_bytes(f"http://127.0.0.1:{os.environ['PORT']}/en/"))
+
+
+CHECKS: dict[str, Callable[[], bool]] = {
+    "litecoin node": lambda: node_answers("LITECOIN", "getblockcount"),
+    "ethereum node": lambda: node_answers("ETHEREUM", "eth_blockNumber"),
+    "workers": workers_answer,
+    "site": site_answers,
+}
+
+
+def main() -> int:
+    """Wait for each check in turn; print what is there; 1 when one does not come in time."""
+    deadline = time.monotonic() + LIMIT_S
+    for name, check in CHECKS.items():
+        reason = "no answer"
+        while True:
+            try:
+                if check():
+                    break
+            except (HTTPFailure, OSError) as error:
+                reason = str(error)
+            if time.monotonic() > deadline:
+                print(f"  {name}: {reason} within {LIMIT_S} s", file=sys.stderr)
+                return 1
+            time.sleep(0.2)
+        print(f"  {name:<28} answers", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""The file ENVIRONMENT lists exactly what the code reads from the environment."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sources import ROOT, list_sources
+
+LINE = re.compile(r"X_(?P<name>[A-Z0-9_]+)=(?P<value>.*)")
+
+
+def names_in_environment() -> dict[str, str]:
+    found = {}
+    for line in (ROOT / "ENVIRONMENT").read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            match = LINE.fullmatch(line)
+            assert match, f"not X_NAME=value: {line}"
+            assert match["name"] not in found, f"twice: {line}"
+            found[match["name"]] = match["value"]
+    return found
+
+
+def names_read_in(tree: ast.AST) -> Iterator[str]:
+    """Yield NAME of env.str("NAME"), os.environ["NAME"], os.environ.get("NAME"), os.environ.setdefault("NAME", …)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+            of_env = isinstance(node.func.value, ast.Name) and node.func.value.id == "env"
+            of_os = ast.unparse(node.func.value) == "os.environ" or ast.unparse(node.func) == "os.getenv"
+            key = node.args[0]
+        elif isinstance(node, ast.Subscript):
+            of_env, of_os, key = False, ast.unparse(node.value) == "os.environ", node.slice
+        else:
+            continue
+        if (of_env or of_os) and isinstance(key, ast.Constant):
+            yield key.value
+
+
+def names_read() -> set[str]:
+    sources = [path for path in list_sources() if path.parts[0] not in {"tests", "bin"}]
+    return {name for path in sources for name in names_read_in(ast.parse((ROOT / path).read_text(encoding="utf-8")))}
+
+
+def test_lists_exactly_what_the_code_reads():
+    assert set(names_in_environment()) == names_read()
+
+
+@pytest.mark.parametrize(
+    "code", ['env.str("A")', 'env.list("A", default=[])', 'os.environ["A"]', 'os.environ.get("A", "")', 'os.getenv("A")']
+)
+def test_sees_every_way_to_read_a_variable(code):
+    assert list(names_read_in(ast.parse(code))) == ["A"]
+
+
+def test_no_value_is_a_secret_of_a_live_site():
+    values = names_in_environment()
+
+    secrets = {name: value for name, value in values.items() if re.search("KEY|PASSWORD", name) and value}
+
+    assert all(value.startswith("development-only") for value in secrets.values()), secrets
+
+
+def test_paths_of_sources_exist():
+    assert Path("nexchange/settings.py") in list_sources()
