@@ -5,12 +5,13 @@ recorded under the source name "demo", and every page says so (`ticker.market.is
 """
 
 import random
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from ticker.aggregate import BPS, PLACES, Consensus
 
 NAME = "demo"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STEP_BPS, STEADY_STEP_BPS = 15, 1  # farthest move in one round: of a coin, of a coin that follows the dollar
 PULL = 500  # each round goes back a 500th of the way to the demo price, so the walk stays near it
 HALF_SPREAD_BPS = Decimal(3)
@@ -21,7 +22,7 @@ def walk(*, market: str, anchor: Decimal, previous: Decimal | None, at: datetime
 
     The same market, instant (to the round) and previous middle give the same rate, so a demo can be repeated.
     """
-    dice = random.Random(f"{market}:{int(at.timestamp()) // round_s}")  # noqa: S311 -- a toy market, not a secret
+    dice = random.Random(f"{market}:{(at - EPOCH) // timedelta(seconds=round_s)}")  # noqa: S311 -- a toy market, not a secret
     reach = STEADY_STEP_BPS if market.startswith("USD") else STEP_BPS
     start = anchor if previous is None else previous
     # A database that lived with real prices may stand far from the anchor: begin again there instead of crawling.
