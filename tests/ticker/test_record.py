@@ -42,6 +42,28 @@ def test_binance_is_converted_by_the_median_of_usdt_itself(exchange):
     assert exchange.state("LTC-USD").bid == Decimal("84.00")
 
 
+def test_a_converted_rate_is_as_old_as_the_rate_that_converts_it(exchange):
+    exchange.run()
+    usdt_at = exchange.state("USDT-USD").rate_at
+    exchange.set(USDT=("0", "0"))
+
+    exchange.run()
+
+    assert exchange.verdict("binance") == "ok"
+    assert exchange.state("LTC-USD").rate_at == usdt_at
+
+
+def test_a_venues_clock_running_ahead_makes_no_rate_younger_than_its_round(exchange):
+    exchange.at += timedelta(seconds=10)
+    exchange.replay.tick(exchange.at + timedelta(seconds=9))
+    exchange.set("kraken", LTC=("0", "0"))
+
+    assert record_round(at=exchange.at)
+
+    assert exchange.verdict("bitstamp") == "ok"
+    assert exchange.state().rate_at == exchange.at
+
+
 def test_without_a_rate_of_usdt_binance_does_not_count(exchange):
     exchange.set("kraken", USDT=("1.00", "1.00"))
     exchange.set("coinbase", USDT=("1.20", "1.20"))
@@ -52,6 +74,26 @@ def test_without_a_rate_of_usdt_binance_does_not_count(exchange):
     assert exchange.verdict("binance") == "no_conversion"
     assert exchange.state("LTC-USD").sources == ["bitstamp", "coinbase", "kraken"]
     assert reason_code(exchange, base="USDT", quote="USD") == "no_rate"
+
+
+def test_a_paused_usdt_converts_nothing(exchange):
+    exchange.run()
+    exchange.set(USDT=("1.20", "1.20"))
+
+    exchange.run()
+
+    assert exchange.state("USDT-USD").code == "paused"
+    assert exchange.verdict("binance") == "no_conversion"
+
+
+def test_a_rate_of_usdt_past_its_minute_converts_nothing(exchange):
+    exchange.run()
+    exchange.set(USDT=("0", "0"))
+
+    exchange.run(after_s=50)
+    assert exchange.verdict("binance") == "ok"
+    exchange.run()
+    assert exchange.verdict("binance") == "no_conversion"
 
 
 @pytest.mark.parametrize(
