@@ -22,7 +22,8 @@ def walk(*, market: str, anchor: Decimal, previous: Decimal | None, at: datetime
 
     The same market, instant (to the round) and previous middle give the same rate, so a demo can be repeated.
     """
-    dice = random.Random(f"{market}:{(at - EPOCH) // timedelta(seconds=round_s)}")  # noqa: S311 -- a toy market, not a secret
+    step = (at - EPOCH) // timedelta(seconds=round_s)
+    dice = random.Random(f"{market}:{step}")  # noqa: S311 -- a toy market, not a secret
     reach = STEADY_STEP_BPS if market.startswith("USD") else STEP_BPS
     start = anchor if previous is None else previous
     # A database that lived with real prices may stand far from the anchor: begin again there instead of crawling.

@@ -35,7 +35,9 @@ class RateUnavailable(DomainError):
     """`context["reason_code"]` is a key of REASONS; `context["market"]` names the market at fault."""
 
     code = "rate_unavailable"
-    message = _("There is no reliable price for %(base)s/%(quote)s right now: %(reason)s. Please try again in a minute.")
+    message = _(
+        "There is no reliable price for %(base)s/%(quote)s right now: %(reason)s. Please try again in a minute."
+    )
 
 
 @dataclass(frozen=True, slots=True)

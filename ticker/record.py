@@ -83,7 +83,9 @@ def _ask_venues(at: datetime) -> tuple[dict[str, list[Listing]], dict[str, list[
     for row in rows.order_by("source", "market_id"):
         listings.setdefault(row.source, []).append(Listing(row.market_id, row.symbol, row.quote))
     resting = {
-        state.source: SourceError("backing_off", f"failed {state.failures} times; again at {state.next_try_at:%H:%M:%S}")
+        state.source: SourceError(
+            "backing_off", f"failed {state.failures} times; again at {state.next_try_at:%H:%M:%S}"
+        )
         for state in SourceState.objects.filter(source__in=listings, next_try_at__gt=at)
     }
     asked = [
@@ -96,7 +98,9 @@ def _ask_venues(at: datetime) -> tuple[dict[str, list[Listing]], dict[str, list[
     return listings, answers
 
 
-def _store(claimed: Round, listings: Mapping[str, Sequence[Listing]], answers: Mapping[str, Sequence[Answer]]) -> RoundReport:
+def _store(
+    claimed: Round, listings: Mapping[str, Sequence[Listing]], answers: Mapping[str, Sequence[Answer]]
+) -> RoundReport:
     at, ahead_s = claimed.at, settings.TICKER_ROUND["ahead_s"]
     markets = list(Market.objects.filter(enabled=True).select_related("state").order_by("code"))
     states = {source.source: source for source in SourceState.objects.filter(source__in=listings)}
@@ -222,7 +226,9 @@ def _back_off(failures: int) -> timedelta:
     return timedelta(seconds=min(longest, first * 2 ** min(failures - 1, 20)))
 
 
-def _store_standings(at: datetime, markets: Sequence[Market], standings: Iterable[Standing], *, generated: bool) -> None:
+def _store_standings(
+    at: datetime, markets: Sequence[Market], standings: Iterable[Standing], *, generated: bool
+) -> None:
     by_code = {market.code: market for market in markets}
     for standing in standings:
         state = getattr(by_code[standing.market], "state", None) or MarketState(market_id=standing.market)

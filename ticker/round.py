@@ -91,9 +91,7 @@ def _evaluate_market(
         judged.append(Judged(question.market, source, answer, verdict, data_at))
     verdicts, outcome = agree(offers, question.rules)
     course, verdict = follow(question.course, outcome, question.rules, at)
-    judged = [
-        replace(each, verdict=verdicts[each.source]) if each.verdict == OK else each for each in judged
-    ]
+    judged = [replace(each, verdict=verdicts[each.source]) if each.verdict == OK else each for each in judged]
     return judged, Standing(question.market, course, verdict)
 
 
@@ -140,7 +138,9 @@ def _times(price: Decimal, rate: Decimal) -> Decimal:
     return EXACT.multiply(price, rate)
 
 
-def group_answers(listings: Mapping[str, Sequence[Listing]], answers: Mapping[str, Sequence[Answer]]) -> dict[str, dict[str, Answer]]:
+def group_answers(
+    listings: Mapping[str, Sequence[Listing]], answers: Mapping[str, Sequence[Answer]]
+) -> dict[str, dict[str, Answer]]:
     """Turn answers per venue (in the order of its listings) into answers per market and venue."""
     grouped: dict[str, dict[str, Answer]] = {}
     for source, asked in listings.items():

@@ -228,9 +228,7 @@ def test_reads_json_numbers_exactly(replay, venue):
     assert quote_of(replay, venue).bid == Decimal("84.100000000000000001")
 
 
-@pytest.mark.parametrize(
-    ("venue", "key"), [("coinbase", "time"), ("bitstamp", "timestamp"), ("binance", "closeTime")]
-)
+@pytest.mark.parametrize(("venue", "key"), [("coinbase", "time"), ("bitstamp", "timestamp"), ("binance", "closeTime")])
 @pytest.mark.parametrize("stamp", ["yesterday", "-5", "", "9" * 30, True, 15, [], "2026-11-23T03:00:05"])
 def test_refuses_a_time_that_is_none(replay, venue, key, stamp):
     if stamp == 15 and venue != "coinbase":

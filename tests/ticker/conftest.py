@@ -1,15 +1,13 @@
-"""The cast of the price tests: four venues on loopback that agree, and the reference data they are asked about."""
+"""The cast of the price tests: four venues on loopback that agree."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
-from core.assets import forget_assets
 from tests.adapters.market_replay import RECORDED_AT, MarketReplay, run_replay
-from ticker.catalogue import forget_catalogue
 from ticker.models import MarketState, Observation
 from ticker.record import RoundReport, record_round
 
@@ -57,17 +55,20 @@ class Exchange:
 
 
 @pytest.fixture
-def reference_data(db: None) -> Iterator[None]:
-    call_command("loaddata", "assets", "markets", "pairs", verbosity=0)
-    forget_assets()
-    forget_catalogue()
-    yield
-    forget_assets()
-    forget_catalogue()
+def exchange(db: None, settings: Any) -> Iterator[Exchange]:
+    with _open_exchange(settings) as opened:
+        yield opened
 
 
 @pytest.fixture
-def exchange(reference_data: None, settings: Any) -> Iterator[Exchange]:
+def committed_exchange(committed_db: None, settings: Any) -> Iterator[Exchange]:
+    """The same with real commits, for threads that race."""
+    with _open_exchange(settings) as opened:
+        yield opened
+
+
+@contextmanager
+def _open_exchange(settings: Any) -> Iterator[Exchange]:
     with run_replay() as replay:
         settings.TICKER_BASE_URLS = replay.urls()
         settings.TICKER_MARKET, settings.SITE_MODE = "live", "demo"

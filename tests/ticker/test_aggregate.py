@@ -69,9 +69,7 @@ def test_takes_the_medians_of_venues_that_agree():
 
     verdicts, outcome = agree(offers, RULES)
 
-    assert outcome == Consensus(
-        Decimal("84.55"), Decimal("84.57"), ("a", "b", "c", "d"), AT - timedelta(seconds=9)
-    )
+    assert outcome == Consensus(Decimal("84.55"), Decimal("84.57"), ("a", "b", "c", "d"), AT - timedelta(seconds=9))
     assert set(verdicts.values()) == {OK}
 
 

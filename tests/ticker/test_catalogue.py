@@ -61,7 +61,7 @@ def test_forgets_when_this_process_records_a_round(exchange):
     assert get_catalogue().standings["LTC"].bid
 
 
-def test_only_pairs_that_work_are_enabled(reference_data):
+def test_only_pairs_that_work_are_enabled(db):
     enabled = {name for name, pair in get_catalogue().pairs.items() if pair.enabled}
 
     assert enabled == {"ETHLTC", "LTCETH"}

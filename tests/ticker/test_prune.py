@@ -20,7 +20,7 @@ def test_removes_rounds_and_observations_past_their_hours(exchange):
     assert not Round.objects.exists()
 
 
-def test_thins_old_rates_to_one_in_five_minutes_and_leaves_new_ones(reference_data):
+def test_thins_old_rates_to_one_in_five_minutes_and_leaves_new_ones(db):
     for minute in range(20):
         add_rate(AT + timedelta(minutes=minute))
         add_rate(AT + timedelta(hours=30, minutes=minute))
@@ -32,7 +32,7 @@ def test_thins_old_rates_to_one_in_five_minutes_and_leaves_new_ones(reference_da
     assert MarketRate.objects.filter(at__gt=AT + timedelta(hours=29)).count() == 20
 
 
-def test_a_second_pruning_removes_nothing_more(reference_data):
+def test_a_second_pruning_removes_nothing_more(db):
     for minute in range(20):
         add_rate(AT + timedelta(minutes=minute))
 
@@ -41,7 +41,7 @@ def test_a_second_pruning_removes_nothing_more(reference_data):
     assert prune_prices(at=AT + timedelta(hours=31)) == {"observations": 0, "rounds": 0, "rates": 0}
 
 
-def test_rates_end_after_months(reference_data):
+def test_rates_end_after_months(db):
     add_rate(AT)
 
     assert prune_prices(at=AT + timedelta(days=90))["rates"] == 0

@@ -31,7 +31,7 @@ def add_history(market, *prices, step_s=10):
     )
 
 
-def test_crosses_two_dollar_markets_buying_at_the_ask_and_selling_at_the_bid(reference_data):
+def test_crosses_two_dollar_markets_buying_at_the_ask_and_selling_at_the_bid(db):
     set_state("ETH-USD", "2950", "2960")
     set_state("LTC-USD", "80", "81")
 
@@ -42,7 +42,7 @@ def test_crosses_two_dollar_markets_buying_at_the_ask_and_selling_at_the_bid(ref
     assert (rate.base, rate.quote, rate.at) == ("ETH", "LTC", AT)
 
 
-def test_reads_the_table_in_one_statement(reference_data):
+def test_reads_the_table_in_one_statement(db):
     set_state("ETH-USD", "2950", "2960")
     set_state("LTC-USD", "80", "81")
 
@@ -52,14 +52,14 @@ def test_reads_the_table_in_one_statement(reference_data):
     assert len(counted) == 1
 
 
-def test_prices_in_dollars_and_dollars_in_coins(reference_data):
+def test_prices_in_dollars_and_dollars_in_coins(db):
     set_state("LTC-USD", "80", "100")
 
     assert get_rate(base="LTC", quote="USD", at=AT).ask == 100
     assert get_rate(base="USD", quote="LTC", at=AT).ask == Decimal("0.0125")
 
 
-def test_is_as_old_as_the_older_of_its_two_markets(reference_data):
+def test_is_as_old_as_the_older_of_its_two_markets(db):
     set_state("ETH-USD", "2950", "2960", at=AT - timedelta(seconds=50))
     set_state("LTC-USD", "80", "81")
 
@@ -125,7 +125,7 @@ def test_a_crossed_rate_is_never_better_for_the_customer_than_the_two_markets(et
     assert there.ask * standings["LTC"].bid >= standings["ETH"].ask
 
 
-def test_history_is_one_statement_and_bounded(reference_data):
+def test_history_is_one_statement_and_bounded(db):
     add_history("ETH-USD", *range(2900, 2960))
     add_history("LTC-USD", *range(60, 120))
     until = AT + timedelta(seconds=600)
@@ -141,7 +141,7 @@ def test_history_is_one_statement_and_bounded(reference_data):
     )
 
 
-def test_history_leaves_out_parts_without_a_rate_of_both(reference_data):
+def test_history_leaves_out_parts_without_a_rate_of_both(db):
     add_history("ETH-USD", 2900, 2901, 2902)
     add_history("LTC-USD", 80)
     until = AT + timedelta(seconds=30)
@@ -150,12 +150,12 @@ def test_history_leaves_out_parts_without_a_rate_of_both(reference_data):
     assert len(list_history(base="ETH", quote="USD", since=AT, until=until, points=3)) == 3
 
 
-def test_history_of_nothing_is_empty(reference_data):
+def test_history_of_nothing_is_empty(db):
     assert list_history(base="ETH", quote="LTC", since=AT, until=AT + timedelta(hours=1), points=10) == []
     assert list_history(base="ETH", quote="LTC", since=AT, until=AT, points=10) == []
 
 
-def test_history_caps_the_points_asked_for(reference_data):
+def test_history_caps_the_points_asked_for(db):
     add_history("ETH-USD", *range(1, 1201), step_s=1)
 
     history = list_history(base="ETH", quote="USD", since=AT, until=AT + timedelta(seconds=1200), points=10**9)

@@ -1,1 +1,1 @@
-"""Price venues, each behind the same small contract (`ticker.sources.protocol`). Plain Python: no Django, no database."""
+"""Price venues, each behind the same small contract (`ticker.sources.protocol`). Plain Python, no Django."""

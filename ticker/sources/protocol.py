@@ -8,11 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any, Protocol
 
 from core.http import HTTPClient, HTTPFailure
 
 MAX_ANSWER_BYTES = 256 * 1024  # the largest honest answer is some 20 kB
+# Binance answers 418 to who goes on after 429.
+RATE_LIMITED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT)
+SHUT_OUT = (HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,11 @@ def ask(client: HTTPClient, url: str, params: dict[str, str] | None = None) -> A
 def name_failure(failure: HTTPFailure) -> SourceError:
     """Turn a transport failure into the code that the table of observations shows."""
     reason, cause = str(failure), str(failure.__cause__ or "")
-    if failure.status in (429, 418):  # 418 is Binance's answer to who goes on after 429
+    if failure.status in RATE_LIMITED:
         return SourceError("rate_limited", reason, whole=True)
-    if failure.status is not None and failure.status != 200:  # noqa: PLR2004 -- the one good status
-        return SourceError("http_error", reason, whole=failure.status >= 500 or failure.status in (403, 451))  # noqa: PLR2004
+    if failure.status is not None and failure.status != HTTPStatus.OK:
+        whole = failure.status >= HTTPStatus.INTERNAL_SERVER_ERROR or failure.status in SHUT_OUT
+        return SourceError("http_error", reason, whole=whole)
     if reason.startswith("answer over"):
         return SourceError("too_large", reason, whole=True)
     if reason == "not JSON":

@@ -8,6 +8,7 @@ from typing import Any
 from ticker.sources.protocol import SourceError
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MAX_DIGITS = 40
 # ASCII digits only, and few: no venue quotes with more, and Decimal() would take other alphabets and "1e999999999".
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,16}", re.ASCII)
@@ -33,7 +34,9 @@ def read_item(answer: Any, index: int) -> Any:
 
 def read_price(value: Any) -> Decimal:
     """Return a price given as text or JSON number, in plain digits. Raises: SourceError("not_a_price")."""
-    text = format(value, "f") if isinstance(value, Decimal) and abs(value.adjusted()) < 40 else str(value)  # noqa: PLR2004
+    # Only a number of sane size is written out: format() would spend a gigabyte on 1e999999999.
+    sane = isinstance(value, Decimal) and abs(value.adjusted()) < MAX_DIGITS
+    text = format(value, "f") if sane else str(value)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal) or not _NUMBER.fullmatch(text):
         raise SourceError("not_a_price", f"“{text[:40]}” is not a price")
     return Decimal(text)
