@@ -150,7 +150,7 @@ class Observation(models.Model):
     bid = PriceField(null=True, blank=True)  # null when there was none, or none that fits
     ask = PriceField(null=True, blank=True)
     venue_at = models.DateTimeField(null=True, blank=True)
-    received_at = models.DateTimeField()
+    received_at = models.DateTimeField()  # when all answers of the round were in
     verdict = models.CharField(max_length=32)
     reason = models.CharField(max_length=200, blank=True)
 
