@@ -37,6 +37,7 @@ class APIMiddleware:
         """Answer preflights, redirects and oversized bodies here; turn whatever else fails into JSON."""
         if not _API.match(request.path_info):
             return self.get_response(request)
+        request.META.pop("HTTP_COOKIE", None)  # a browser's session must not act, nor be looked up, through the API
         response = self._answer(request)
         for name, value in _CORS.items():
             response[name] = value

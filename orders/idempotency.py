@@ -34,22 +34,30 @@ def hash_body(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+# The left side is one row always, so the lock is tried exactly once, whether the key is known or not.
+_TRY = """
+    SELECT pg_try_advisory_xact_lock(%s), k.id, k.body_hash
+    FROM (SELECT 1) AS one LEFT JOIN orders_idempotencykey k ON k.scope = %s AND k.key = %s
+"""
+
+
 def find_replay(request: IdempotencyRequest) -> IdempotencyKey | None:
     """Return the earlier request of this key with its order, or None, holding the key until the transaction ends.
 
-    Two statements. Raises: IdempotencyInProgress (another transaction holds the key), IdempotencyReused (other body).
+    One statement, two for a repetition. The statement sees what was committed before it began, so that a first request
+    that ends just then may be missed; the unique key then refuses the second order, and orders.open says "in progress".
+
+    Raises: IdempotencyInProgress (another transaction holds the key), IdempotencyReused (other body).
     """
     digest = hashlib.sha256(f"{request.scope}\n{request.key}".encode()).digest()
     lock_id = int.from_bytes(digest[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [lock_id])
-        if not cursor.fetchone()[0]:
-            raise IdempotencyInProgress
-    found = (
-        IdempotencyKey.objects.select_related("order__send_asset", "order__get_asset", "order__user")
-        .filter(scope=request.scope, key=request.key)
-        .first()
-    )
-    if found and found.body_hash != request.body_hash:
+        cursor.execute(_TRY, [lock_id, request.scope, request.key])
+        locked, found, body_hash = cursor.fetchone()
+    if not locked:
+        raise IdempotencyInProgress
+    if found is None:
+        return None
+    if body_hash != request.body_hash:
         raise IdempotencyReused
-    return found
+    return IdempotencyKey.objects.select_related("order__send_asset", "order__get_asset", "order__user").get(pk=found)

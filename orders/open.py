@@ -14,7 +14,7 @@ from core.errors import DomainError
 from core.references import make_reference
 from core.tokens import hash_token, make_token
 from orders import states
-from orders.idempotency import IdempotencyRequest, find_replay
+from orders.idempotency import IdempotencyInProgress, IdempotencyRequest, find_replay
 from orders.limits import LiquidityShort
 from orders.models import IdempotencyKey, Order, Promise
 from orders.quotes import Quote
@@ -88,6 +88,8 @@ def open_order(  # noqa: PLR0913 -- keyword-only: the facts of an order
     except IntegrityError as error:
         if "quote_id" in str(error):
             raise QuoteUsed from error
+        if "idempotency_key_unique" in str(error):
+            raise IdempotencyInProgress from error
         raise
 
 

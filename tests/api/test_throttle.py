@@ -1,0 +1,102 @@
+import pytest
+from django.core.cache import cache
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from api.errors import TooManyRequests
+from api.throttle import count_request
+
+A_MINUTE = 29_000_000 * 60
+
+
+@pytest.fixture(autouse=True)
+def _three_a_minute(settings):
+    settings.API_REQUESTS_PER_MINUTE = 3
+
+
+def test_lets_the_limit_pass_and_refuses_the_next():
+    for _ in range(3):
+        count_request(who="alice", at_s=A_MINUTE + 10)
+
+    with pytest.raises(TooManyRequests) as refusal:
+        count_request(who="alice", at_s=A_MINUTE + 10)
+
+    assert refusal.value.retry_after_s == 50
+
+
+def test_counts_everyone_apart_and_starts_again_each_minute():
+    for _ in range(3):
+        count_request(who="alice", at_s=A_MINUTE)
+
+    count_request(who="bob", at_s=A_MINUTE)
+    count_request(who="alice", at_s=A_MINUTE + 60)
+
+
+def test_refuses_in_json_and_says_when_to_come_back(house, anyone):
+    answers = [anyone.get("pair/") for _ in range(4)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3].body["code"] == "rate_limited"
+    assert answers[3].body["detail"]
+    assert 1 <= int(answers[3]["Retry-After"]) <= 60
+
+
+@pytest.mark.parametrize("path", ["pair/", "orders/O0000000000000000/"])
+def test_another_bearer_text_is_not_another_caller(house, anyone, path):
+    statuses = [
+        anyone.get(path, authorization=f"Bearer {bearer}").status_code
+        for bearer in ("null", "undefined", "a" * 64, "b" * 64)
+    ]
+
+    assert statuses[3] == 429
+
+
+def test_a_known_user_has_a_window_of_their_own(house, open_order, anyone):
+    alice = open_order(anyone)
+    for _ in range(3):
+        anyone.get("pair/")
+    assert anyone.get("pair/").status_code == 429
+
+    answer = anyone.get(f"orders/{alice['unique_reference']}/", authorization=f"Bearer {alice['token']}")
+
+    assert answer.status_code == 200
+
+
+def test_forwarded_addresses_count_only_behind_our_own_proxy(house, anyone, settings):
+    def statuses():
+        return [anyone.get("pair/", x_forwarded_for=f"198.51.100.{n}").status_code for n in range(4)]
+
+    settings.TRUSTED_PROXIES = 0
+    assert statuses()[3] == 429
+
+    cache.clear()
+    settings.TRUSTED_PROXIES = 1
+    assert statuses() == [200] * 4
+
+
+def test_what_a_caller_writes_before_our_proxy_does_not_count(house, anyone, settings):
+    settings.TRUSTED_PROXIES = 1
+
+    statuses = [anyone.get("pair/", x_forwarded_for=f"198.51.100.{n}, 203.0.113.9").status_code for n in range(4)]
+
+    assert statuses[3] == 429
+
+
+def test_addresses_of_one_ipv6_network_are_one_caller(house, anyone):
+    statuses = []
+    for n in range(4):
+        anyone.address = f"2001:db8:1:2::{n}"
+        statuses.append(anyone.get("pair/").status_code)
+
+    assert statuses[3] == 429
+
+
+def test_stays_open_and_says_so_when_the_cache_is_away(monkeypatch, caplog):
+    def away(_key):
+        raise RedisConnectionError("refused")
+
+    monkeypatch.setattr(cache, "incr", away)
+
+    for _ in range(5):
+        count_request(who="alice", at_s=A_MINUTE)
+
+    assert "not being limited" in caplog.text
