@@ -11,8 +11,8 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.tokens import find_user
 from api.errors import NotFound, handle_exception
-from api.wire import JSONParser, JSONRenderer
 from api.throttle import count_request
+from api.wire import JSONParser, JSONRenderer
 from core import clock
 from core.client import client_network
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from core.snapshot import forget_all
-from ticker.models import MarketRate
 from tests.api.conftest import set_rate
+from ticker.models import MarketRate
 from wallets.models import ChainState
 
 BOUNDS = ("max_amount_base", "max_amount_quote", "min_amount_base", "min_amount_quote")

@@ -17,7 +17,7 @@ from orders.models import Order, Transition
 from tests.api.conftest import API, ETH_ADDRESS, OTHER_ETH_ADDRESS, set_rate
 from ticker.models import MarketState
 from wallets import states as wallet_states
-from wallets.models import Address, ChainState, Deposit, Payout
+from wallets.models import Address, Deposit, Payout
 
 LTC_ADDRESS = "rltc1q5xgrcqtlnet0gkj7x32ucpf23sd9t72etj3v9g"
 THEIR_LTC_ADDRESS = bech32.encode("rltc", 0, b"\x07" * 20)
