@@ -45,10 +45,10 @@ def follow_deposit(*, deposit_id: int, reference: str, at: datetime) -> bool:
     if not deposits:
         return False
     order, deposit = orders[0], deposits[0]
-    if deposit.state == SEEN:
-        _note_seen(order, deposit, at)
-    elif deposit.state == REMOVED:
+    if deposit.state == REMOVED or (deposit.state == SEEN and deposit.disposition != ""):
         _note_removed(order, deposit, at)
+    elif deposit.state == SEEN:
+        _note_seen(order, deposit, at)
     elif deposit.state == CONFIRMED and deposit.disposition == "":
         _decide(order, deposit, at)
     else:
@@ -70,7 +70,7 @@ def _note_removed(order: Order, deposit: Deposit, at: datetime) -> None:
     if deposit.disposition == "" and order.state == states.CONFIRMING and not _others(order, deposit):
         Promise.objects.filter(order=order, closed_at=None).update(funded=False)
         move(order, states.AWAITING_DEPOSIT, actor="machine", reason="deposit_gone", at=at, exception=states.NONE)
-    elif deposit.disposition != "":
+    elif deposit.disposition != "" and order.exception != states.REORG:
         move(
             order,
             order.state,
@@ -92,7 +92,8 @@ def _others(order: Order, deposit: Deposit) -> bool:
 
 
 def _missing(order: Order) -> bool:
-    return Deposit.objects.filter(owner_ref=order.reference, state=REMOVED).exclude(disposition="").exists()
+    decided = Deposit.objects.filter(owner_ref=order.reference).exclude(disposition="")
+    return decided.exclude(state=CONFIRMED).exists()
 
 
 def _waiting_exception(order: Order) -> str:

@@ -120,10 +120,11 @@ class LitecoinNode(Node):
         height = int(self.rpc.call("getblockcount"))
         self.rpc.call("invalidateblock", self.rpc.call("getblockhash", height - depth + 1))
         for _ in range(depth + 1):
+            # To a new address each time: the same coinbase in the same second would be the same, invalidated block.
             if keep:
-                self.mine(1)
+                self.mine(1, self.new_address())
             else:
-                self.rpc.call("generateblock", self.miner, [])
+                self.rpc.call("generateblock", self.new_address(), [])
 
 
 class EthereumNode(Node):
