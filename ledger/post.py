@@ -18,6 +18,8 @@ from core.errors import DomainError
 from core.money import Money
 from ledger.chart import CHART
 
+FEWEST_LEGS = 2
+
 
 class EntryConflict(Exception):
     """The same reference was posted before with other contents: a bug, or a second attempt to close a reservation."""
@@ -97,7 +99,7 @@ def _describe(entry: NewEntry) -> dict[str, object]:
         asset = leg.amount.asset.code
         sums[asset] = sums.get(asset, 0) + leg.amount.minor
         legs.append([leg.kind, asset, leg.owner, kind.floor, str(leg.amount.minor)])
-    if len(legs) < 2 or any(sums.values()):
+    if len(legs) < FEWEST_LEGS or any(sums.values()):
         raise EntryRefused(f"{entry.reference}: legs do not balance: {sums}")
     contents = [entry.reference, entry.reason, entry.reverses, legs]
     return {

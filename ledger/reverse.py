@@ -17,9 +17,7 @@ def reverse_entry(*, reference: str, reason: str, at: datetime) -> str:
     """
     entry = Entry.objects.get(reference=reference)
     postings = Posting.objects.filter(entry=entry).select_related("account__asset").order_by("pk")
-    legs = tuple(
-        Leg(p.account.kind, Money(-p.amount_minor, p.account.asset), p.account.owner_ref) for p in postings
-    )
+    legs = tuple(Leg(p.account.kind, Money(-p.amount_minor, p.account.asset), p.account.owner_ref) for p in postings)
     mirrored = f"reverse:{reference}"
     post_entry(NewEntry(reference=mirrored, reason=reason, occurred_at=at, legs=legs, reverses=reference))
     return mirrored

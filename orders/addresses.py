@@ -88,9 +88,7 @@ def _may_change(order: Order) -> bool:
 
 
 def _lock(reference: str) -> Order:
-    (orders,) = lock_rows(
-        Order.objects.filter(reference=reference).select_related("send_asset", "get_asset")
-    )
+    (orders,) = lock_rows(Order.objects.filter(reference=reference).select_related("send_asset", "get_asset"))
     if not orders:
         raise Order.DoesNotExist
     return orders[0]

@@ -52,7 +52,7 @@ class Client:
     anonymous_user: bool = False
 
 
-def open_order(  # noqa: PLR0913 -- keyword-only: the facts of an order
+def open_order(
     *,
     quote: Quote,
     payout_address: str,
@@ -112,7 +112,7 @@ def _check_addresses(quote: Quote, payout_address: str, refund_address: str) -> 
     return payout, refund
 
 
-def _write(  # noqa: PLR0913 -- the one place that has all the facts
+def _write(
     quote: Quote,
     payout: str,
     refund: str,

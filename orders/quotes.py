@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from core.assets import get_asset
 from core.errors import DomainError
 from core.money import Money
-from orders.limits import LiquidityShort, Limits, find_pair, get_terms, limits_of
+from orders.limits import Limits, LiquidityShort, find_pair, get_terms, limits_of
 from orders.pricing import Terms, price_get, price_send
 
 _SALT = "orders.quote.v1"
@@ -88,9 +88,7 @@ def make_quote(*, pair: str, send: str | None = None, get: str | None = None, at
     return _signed(quote)
 
 
-def price_amount(
-    *, pair: str, send: str | None = None, get: str | None = None, at: datetime
-) -> tuple[Quote, Limits]:
+def price_amount(*, pair: str, send: str | None = None, get: str | None = None, at: datetime) -> tuple[Quote, Limits]:
     """Price an amount as make_quote does, but unsigned (no token) and with the bounds; without an amount, the default.
 
     For price displays, and for an order opened in the same breath. Raises: as make_quote, but AmountRequired.

@@ -17,7 +17,6 @@ from wallets.chains.uri import payment_uri
 from wallets.models import Attempt, ChainState, Deposit, Payout
 
 
-
 @dataclass(frozen=True, slots=True)
 class DepositView:
     """A deposit as its owner sees it; `confirmations` counts up to `required`."""

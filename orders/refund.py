@@ -43,7 +43,7 @@ def refund_purpose(deposit_id: int) -> str:
     return f"deposit:{deposit_id}:refund"
 
 
-def ask_refund(  # noqa: PLR0913 -- keyword-only: the facts of a refund
+def ask_refund(
     *, order_reference: str, deposit_id: int, address: str, address_repeated: str, at: datetime, actor: str
 ) -> Payout:
     """Refund a WAITING deposit. Locks the order, then the deposit; the second of two requests finds it decided.

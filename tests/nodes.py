@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from core.money import Money  # noqa: F401 -- re-exported for flow tests
+from eth_utils.address import to_checksum_address
+
+from wallets.chains.core_rpc import CoreChain
 from wallets.chains.protocol import ChainError
 from wallets.chains.rpc import RPCClient, RPCError
 
@@ -111,8 +113,6 @@ class LitecoinNode(Node):
 
     def received(self, address: str) -> int:
         """Return what an address of any wallet received in blocks, in minor units."""
-        from wallets.chains.core_rpc import CoreChain
-
         return CoreChain("litecoin", self.url).balance([address])[address]
 
     def reorganise(self, depth: int, *, keep: bool = True) -> None:
@@ -154,14 +154,10 @@ class EthereumNode(Node):
             self.rpc.call("anvil_mine", "0x1")
 
     def new_address(self) -> str:
-        from eth_utils.address import to_checksum_address
-
         return str(to_checksum_address(f"0x{next(self._targets):040x}".replace("0x0000", "0xfeed")))
 
     def send(self, address: str, minor: int) -> str:
-        return str(
-            self.rpc.call("eth_sendTransaction", {"from": self.customer, "to": address, "value": hex(minor)})
-        )
+        return str(self.rpc.call("eth_sendTransaction", {"from": self.customer, "to": address, "value": hex(minor)}))
 
     def received(self, address: str) -> int:
         return int(self.rpc.call("eth_getBalance", address, "latest"), 16)

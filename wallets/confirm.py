@@ -79,5 +79,3 @@ def _confirm_payout(attempt: Attempt, at: datetime) -> list[NewEntry]:
         paid -= paid  # the chain took the gas and moved nothing: the customer is still owed everything
     purpose = payout.purpose + (f":{payout.reorg_count}" if payout.reorg_count else "")
     return [settle_entry(purpose=purpose, reserved=reserved, paid=paid, fee=fee, owner=payout.owner_ref, at=at)]
-
-

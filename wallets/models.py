@@ -61,7 +61,9 @@ class Address(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("chain", "address"), name="address_unique"),
             models.UniqueConstraint(fields=("chain", "account", "branch", "index"), name="address_derived_once"),
-            models.UniqueConstraint(fields=("chain", "owner_ref"), condition=~Q(owner_ref=""), name="address_one_order"),
+            models.UniqueConstraint(
+                fields=("chain", "owner_ref"), condition=~Q(owner_ref=""), name="address_one_order"
+            ),
         )
 
     def __str__(self) -> str:
@@ -258,8 +260,10 @@ class NonceHold(models.Model):
 
 
 class Freeze(models.Model):
-    """An open row stops signing and first broadcasts of its scope: "ALL", an asset's code, or
-    "from:" and an asset's code (payouts that its deposits fund)."""
+    """An open row stops signing and first broadcasts of its scope.
+
+    Scopes: "ALL", an asset's code, or "from:" and an asset's code (payouts that its deposits fund).
+    """
 
     scope = models.CharField(max_length=20)
     reason = models.CharField(max_length=300)

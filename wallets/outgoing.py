@@ -16,7 +16,9 @@ from wallets.scan_state import native_asset
 def note_outgoing(*, chain: str, block: Block, at: datetime) -> None:
     """Mark mined attempts and spent coins of a block. Runs in wallets.record's transaction."""
     by_txid = {tx.txid: tx for tx in block.txs}
-    ours = {row.txid: row for row in Attempt.objects.filter(chain=chain, txid__in=list(by_txid)).select_related("payout")}
+    ours = {
+        row.txid: row for row in Attempt.objects.filter(chain=chain, txid__in=list(by_txid)).select_related("payout")
+    }
     for txid, attempt in ours.items():
         _mark_mined(attempt, by_txid[txid], block)
     _mark_spent(chain, block, set(ours), at)
@@ -27,9 +29,7 @@ def _mark_mined(attempt: Attempt, tx: Tx, block: Block) -> None:
     attempt.block_height, attempt.block_hash = block.height, block.hash
     attempt.reverted, attempt.mined_fee_minor = not tx.ok, tx.fee_minor
     attempt.next_send_at, attempt.answer = None, "mined"
-    attempt.save(
-        update_fields=("block_height", "block_hash", "reverted", "mined_fee_minor", "next_send_at", "answer")
-    )
+    attempt.save(update_fields=("block_height", "block_hash", "reverted", "mined_fee_minor", "next_send_at", "answer"))
     # The other attempts of this payout conflict with the mined one: nothing is left to send, their change never exists.
     siblings = Attempt.objects.filter(payout=attempt.payout_id).exclude(pk=attempt.pk)
     siblings.update(next_send_at=None, answer="outbid")

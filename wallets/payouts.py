@@ -12,7 +12,7 @@ from wallets import states
 from wallets.models import Payout
 
 
-def request_payout(  # noqa: PLR0913 -- keyword-only: the facts of a payment
+def request_payout(
     *,
     purpose: str,
     owner_ref: str,

@@ -65,7 +65,9 @@ def _scanned_height(node: Chain) -> int:
     state = ChainState.objects.filter(code=node.code).first()
     tip = node.tip()
     if state is None or state.height != tip.height or state.block_hash != tip.hash:
-        raise NotScanned(f"{node.code} is read up to {state.height if state else 'nowhere'}, the node is at {tip.height}")
+        raise NotScanned(
+            f"{node.code} is read up to {state.height if state else 'nowhere'}, the node is at {tip.height}"
+        )
     return state.height
 
 
@@ -125,7 +127,9 @@ def match_outgoing(*, node: Chain, since_height: int) -> list[str]:
             break
         for tx in node.read_block(block_hash).txs:
             change_to_us = bool(tx.spends) and any(m.address in ours for m in tx.movements)
-            if (tx.sender in ours or (change_to_us and _spends_ours(node.code, tx.spends))) and not _known(node, tx.txid):
+            if (tx.sender in ours or (change_to_us and _spends_ours(node.code, tx.spends))) and not _known(
+                node, tx.txid
+            ):
                 strangers.append(tx.txid)
     return strangers
 

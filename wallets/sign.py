@@ -51,9 +51,7 @@ def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[
     return signed
 
 
-def _sign_one(  # noqa: PLR0913 -- what the node said, passed on
-    payout_id: int, node: Chain, fees: FeeQuote, first_nonce: int | None, gas: int, at: datetime
-) -> bool:
+def _sign_one(payout_id: int, node: Chain, fees: FeeQuote, first_nonce: int | None, gas: int, at: datetime) -> bool:
     try:
         with transaction.atomic():
             payout, state = _claim(payout_id, node.code, at)
@@ -117,7 +115,7 @@ def _sign_with_coins(payout: Payout, state: ChainState, fees: FeeQuote, at: date
     return store_attempt(payout, signed, n=1, at=at)
 
 
-def _sign_with_nonce(  # noqa: PLR0913 -- what the node said, passed on
+def _sign_with_nonce(
     payout: Payout,
     state: ChainState,
     node: Chain,

@@ -46,7 +46,7 @@ def has_keys() -> bool:
     return bool(settings.KEY_FILE)
 
 
-def sign_coins(  # noqa: PLR0913 -- keyword-only: all the facts the checks need
+def sign_coins(
     *, chain: str, coins: Sequence[Coin], address: str, amount_minor: int, fee_minor: int, fee_cap_minor: int
 ) -> Signed:
     """Sign a payment of coins with change to the house's own address, which is derived here, not given.
@@ -78,7 +78,7 @@ def _dust(fee_minor: int, inputs: int) -> int:
     return max(fee_minor // (inputs + 1), 5460)
 
 
-def sign_nonce(  # noqa: PLR0913 -- keyword-only: all the facts the checks need
+def sign_nonce(
     *,
     chain: str,
     chain_id: int,

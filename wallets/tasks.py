@@ -44,6 +44,6 @@ def bump(*, chain: str, **_: Any) -> None:
 
 @worker_ready.connect
 def check_journal(**_: Any) -> None:
-    """Before a worker pays anything: is the payout journal newer than the database?"""
+    """Freeze payouts before a worker pays anything when the payout journal is newer than the database."""
     if not journal.check_all(at=clock.now()):
         log.error("payouts are frozen: the payout journal names payments that the database does not know")

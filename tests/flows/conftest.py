@@ -1,6 +1,7 @@
 """A whole exchange on real nodes with real commits, driven tick by tick in this process."""
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,8 +39,6 @@ ASSETS = {"litecoin": "LTC", "ethereum": "ETH"}
 @pytest.fixture
 def keys(tmp_path: Path, settings: LazySettings) -> None:
     """Account keys of this test alone: the nodes live longer, addresses must not repeat."""
-    import secrets
-
     root = HDKey.from_seed(secrets.token_bytes(32))
     accounts = {"litecoin": root.derive("m/84h/1h/0h"), "ethereum": root.derive("m/44h/60h/0h")}
     path = tmp_path / "keys.json"
@@ -64,7 +63,7 @@ class Exchange:
         return self.litecoin if chain == "litecoin" else self.ethereum
 
     def client_of(self, chain: str) -> Chain:
-        adapter: type[CoreChain] | type[EVMChain] = CoreChain if chain == "litecoin" else EVMChain
+        adapter: type[CoreChain | EVMChain] = CoreChain if chain == "litecoin" else EVMChain
         return adapter(chain, self.node_of(chain).url)
 
     def price(self, ltc: str = "80", eth: str = "2500") -> None:

@@ -107,14 +107,15 @@ def test_depth_6_after_the_payout_is_booked_and_stops_the_chain(
 def test_a_replaced_deposit_never_counts_and_the_replacement_does(exchange: Exchange) -> None:
     order = exchange.open().order
     first = str(
-        exchange.litecoin.wallet.call(
-            "sendtoaddress", order.deposit_address, "1.00000000", "", "", False, True
-        )
+        exchange.litecoin.wallet.call("sendtoaddress", order.deposit_address, "1.00000000", "", "", False, True)
     )
     exchange.tick()
     assert the_deposit(order.reference).txid == first
 
     second = exchange.litecoin.wallet.call("bumpfee", first, {"fee_rate": 100})["txid"]
+    # Litecoin's mempool keeps what it saw first, so the replacement arrives as such things do there: mined.
+    raw = exchange.litecoin.wallet.call("gettransaction", second)["hex"]
+    exchange.litecoin.call("generateblock", exchange.litecoin.new_address(), [raw])
     exchange.tick()
     exchange.settle()
 

@@ -46,8 +46,8 @@ def test_a_get_quote_asks_for_enough_and_for_no_step_more(steps: int, rate: Deci
 
 
 def test_the_spread_moves_the_ask_up_and_is_rounded_against_the_customer() -> None:
-    assert customer_rate(ask=Decimal("3"), spread_bps=25) == Decimal("3.0075")
-    assert customer_rate(ask=Decimal("1") / Decimal("3"), spread_bps=0) == Decimal("0.333333333334")
+    assert customer_rate(ask=Decimal(3), spread_bps=25) == Decimal("3.0075")
+    assert customer_rate(ask=Decimal(1) / Decimal(3), spread_bps=0) == Decimal("0.333333333334")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ class CoreChain:
 
     def read_mempool_tx(self, txid: str) -> Tx | None:
         try:
-            return _read_tx(self.rpc.call("getrawtransaction", txid, True))  # noqa: FBT003 -- Core's own flag
+            return _read_tx(self.rpc.call("getrawtransaction", txid, True))
         except RPCError as error:
             if error.code == _NOT_FOUND:
                 return None
@@ -100,7 +100,7 @@ class CoreChain:
 
     def find_tx(self, txid: str) -> TxStatus:
         try:
-            found = self.rpc.call("getrawtransaction", txid, True)  # noqa: FBT003 -- Core's own flag
+            found = self.rpc.call("getrawtransaction", txid, True)
         except RPCError as error:
             if error.code == _NOT_FOUND:
                 return TxStatus("unknown")
@@ -132,7 +132,7 @@ class CoreChain:
         per_kb = max(minor(estimate), minor(info["mempoolminfee"]), minor(info["minrelaytxfee"]))
         return FeeQuote(per_unit_minor=-(-per_kb // 1000))
 
-    def estimate_gas(self, address: str) -> int:  # noqa: ARG002 -- there is no gas here
+    def estimate_gas(self, address: str) -> int:
         return 0
 
     def is_payable(self, address: str) -> bool:
@@ -154,7 +154,7 @@ class CoreChain:
             held[unspent.address] += unspent.minor
         return held
 
-    def next_nonce(self, address: str) -> int:  # noqa: ARG002 -- there are no nonces here
+    def next_nonce(self, address: str) -> int:
         return 0
 
 

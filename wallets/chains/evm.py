@@ -86,12 +86,12 @@ class EVMChain:
         return results
 
     def block_hash(self, height: int) -> str | None:
-        block = self._ask("eth_getBlockByNumber", hex(height), False)  # noqa: FBT003 -- "full transactions"
+        block = self._ask("eth_getBlockByNumber", hex(height), False)
         return str(block["hash"]) if block else None
 
     def read_block(self, block_hash: str) -> Block:
         """Read block, receipts and traces: three questions, whatever is in it."""
-        block = self._ask("eth_getBlockByHash", block_hash, True)  # noqa: FBT003 -- "full transactions"
+        block = self._ask("eth_getBlockByHash", block_hash, True)
         if not block:
             raise ChainError(f"block {block_hash} is gone")
         receipts, traces = self._batch(
@@ -107,10 +107,10 @@ class EVMChain:
 
     def list_mempool(self) -> list[str]:
         """List pending transactions of the pending block; contract payments show only once mined."""
-        block = self._ask("eth_getBlockByNumber", "pending", False)  # noqa: FBT003 -- "full transactions"
+        block = self._ask("eth_getBlockByNumber", "pending", False)
         if not block:
             return []
-        latest = self._ask("eth_getBlockByNumber", "latest", False)  # noqa: FBT003 -- "full transactions"
+        latest = self._ask("eth_getBlockByNumber", "latest", False)
         mined = set(latest["transactions"]) if latest else set()
         return [txid for txid in block["transactions"] if txid not in mined]
 
@@ -170,7 +170,7 @@ class EVMChain:
             held |= {address: int(answer, 16) for address, answer in zip(part, answers, strict=True)}
         return held
 
-    def list_unspent(self, addresses: list[str]) -> list[Unspent]:  # noqa: ARG002 -- there are no outputs here
+    def list_unspent(self, addresses: list[str]) -> list[Unspent]:
         return []
 
     def next_nonce(self, address: str) -> int:
@@ -199,9 +199,7 @@ def _read_tx(tx: dict[str, Any], receipt: dict[str, Any] | None, internal: tuple
 
 def _internal_movements(traces: list[dict[str, Any]], block_hash: str) -> dict[str, tuple[Movement, ...]]:
     """Find value that contracts sent: calls below the top level that moved value, and whose every caller succeeded."""
-    failed = {
-        (trace.get("transactionHash"), tuple(trace["traceAddress"])) for trace in traces if trace.get("error")
-    }
+    failed = {(trace.get("transactionHash"), tuple(trace["traceAddress"])) for trace in traces if trace.get("error")}
     found: dict[str, list[Movement]] = {}
     for trace in traces:
         path, txid = tuple(trace["traceAddress"]), trace.get("transactionHash")

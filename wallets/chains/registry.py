@@ -7,7 +7,7 @@ from wallets.chains.protocol import Chain
 
 def open_chain(code: str, url: str) -> Chain:
     """Return a client for the node at `url`. Raises: KeyError for a chain nobody wrote an adapter for."""
-    adapters: dict[str, type[CoreChain] | type[EVMChain]] = {
+    adapters: dict[str, type[CoreChain | EVMChain]] = {
         "litecoin": CoreChain,
         "bitcoin": CoreChain,
         "dogecoin": CoreChain,

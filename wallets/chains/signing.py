@@ -29,9 +29,7 @@ def build_and_sign_utxo(
     """
     account = HDKey.from_string(account_private)
     keys = [account.derive([branch, index]).key for _, _, _, branch, index in inputs]
-    vin = [
-        transaction.TransactionInput(bytes.fromhex(txid), vout, sequence=_REPLACEABLE) for txid, vout, *_ in inputs
-    ]
+    vin = [transaction.TransactionInput(bytes.fromhex(txid), vout, sequence=_REPLACEABLE) for txid, vout, *_ in inputs]
     vout = [transaction.TransactionOutput(minor, _script_of(address)) for address, minor in outputs]
     tx = transaction.Transaction(version=2, vin=vin, vout=vout, locktime=0)
     for place, (key, (_, _, minor, _, _)) in enumerate(zip(keys, inputs, strict=True)):
@@ -56,9 +54,7 @@ def _script_of(address: str) -> script.Script:
     return script.Script(b"\x76\xa9\x14" + payload[1:] + b"\x88\xac")
 
 
-def _compare(
-    raw: bytes, inputs: Sequence[tuple[str, int, int, int, int]], outputs: Sequence[tuple[str, int]]
-) -> None:
+def _compare(raw: bytes, inputs: Sequence[tuple[str, int, int, int, int]], outputs: Sequence[tuple[str, int]]) -> None:
     built = transaction.Transaction.parse(raw)
     spends = [(i.txid.hex(), i.vout) for i in built.vin]
     pays = [(o.script_pubkey.data, o.value) for o in built.vout]
@@ -74,7 +70,7 @@ def _virtual_size(tx: transaction.Transaction, raw: bytes) -> int:
     return -(-(stripped * 3 + len(raw)) // 4)
 
 
-def build_and_sign_evm(  # noqa: PLR0913 -- the fields of an EIP-1559 transaction
+def build_and_sign_evm(
     chain_id: int, nonce: int, to: str, value: int, gas: int, max_fee: int, priority: int, key: bytes
 ) -> tuple[str, str]:
     """Sign a plain value transfer and return (raw hex, txid); all amounts in wei."""

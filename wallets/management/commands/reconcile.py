@@ -17,7 +17,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--chain", action="append", help="only this chain; may be given more than once")
-        parser.add_argument("--since", type=int, metavar="HEIGHT", help="match outgoing transactions from this block on")
+        parser.add_argument(
+            "--since", type=int, metavar="HEIGHT", help="match outgoing transactions from this block on"
+        )
 
     def handle(self, *args: Any, chain: list[str] | None, since: int | None, **options: Any) -> None:
         at = clock.now()
