@@ -6,12 +6,15 @@ is_done() { [[ -f $1 && $(cat "$1") == "$2" ]]; }
 mark_done() { printf '%s\n' "$2" >"$1"; }
 
 install_python_packages() {
-    local hash stamp=.venv/.installed python
+    local hash stamp=.venv/.installed python version='import sys; print(sys.version_info[:2], sys.base_prefix)'
     if [[ -L .venv ]]; then return; fi # lent by another checkout, which keeps it up to date
     python=$(find_python)
-    hash=$(hash_of requirements.txt requirements-dev.txt)-$("$python" -c 'import sys; print(sys.version_info[:2], sys.prefix)')
+    hash=$(hash_of requirements.txt requirements-dev.txt)-$("$python" -c "$version")
     if is_done $stamp "$hash"; then return; fi
-    step "virtual environment" "$python" -m venv --clear .venv
+    # What is there is kept when it is of the same Python, so that a new pin costs one package.
+    if [[ "$(.venv/bin/python -c "$version" 2>/dev/null)" != "$("$python" -c "$version")" ]]; then
+        step "virtual environment" "$python" -m venv --clear .venv
+    fi
     step "Python packages" .venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
         -r requirements.txt -r requirements-dev.txt
     mark_done $stamp "$hash"
