@@ -220,6 +220,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "website.errors.show_csrf_failure"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "nexchange.testing.PytestRunner"
 SILENCED_SYSTEM_CHECKS = ["gis.W001"]  # Debian's GDAL may open what a spatial reference names; nobody may send us one

@@ -1,9 +1,9 @@
 /**
  * Copy buttons: `<button data-copy="#id">` or `data-copy-text="…"` puts a value on the clipboard and says so.
  */
-(() => {
-  "use strict";
+"use strict";
 
+(() => {
   const CONFIRMATION_MS = 2000;
 
   function textOf(button) {

@@ -1,0 +1,218 @@
+"""The words of the order page: what a state means for the customer and what happens next. Display only; no decisions."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from orders import states
+from orders.reads import DepositView, OrderView
+from wallets import states as wallet_states
+
+_NETWORKS: dict[str, Promise] = {
+    "bitcoin": gettext_lazy("Bitcoin network"),
+    "litecoin": gettext_lazy("Litecoin network"),
+    "dogecoin": gettext_lazy("Dogecoin network"),
+    "ethereum": gettext_lazy("Ethereum network"),
+}
+
+_EVENTS: dict[str, Promise] = {
+    "opened": gettext_lazy("Order opened"),
+    "deposit_seen": gettext_lazy("Deposit seen"),
+    "deposit_gone": gettext_lazy("Deposit no longer in the chain"),
+    "mined_again": gettext_lazy("Deposit back in the chain"),
+    "credited": gettext_lazy("Deposit confirmed and exchanged"),
+    "dust": gettext_lazy("Deposit too small to use or send back"),
+    "not_paid_in_time": gettext_lazy("Payment time over"),
+    "overdue": gettext_lazy("Handed to our team"),
+    "payout_address_set": gettext_lazy("Payout address given"),
+    "refund_address_set": gettext_lazy("Refund address given"),
+    "waiting_liquidity": gettext_lazy("Waiting for our reserve"),
+    "payout_requested": gettext_lazy("Payout ordered"),
+    "payout_sent": gettext_lazy("Payout sent"),
+    "payout_confirmed": gettext_lazy("Payout confirmed"),
+    "payout_rejected": gettext_lazy("Payout stopped before sending"),
+    "payout_reverted": gettext_lazy("Payout failed on the chain"),
+    "refund_asked": gettext_lazy("Refund asked for"),
+    "refund_confirmed": gettext_lazy("Refund confirmed"),
+    "refund_rejected": gettext_lazy("Refund stopped before sending"),
+    "refund_reverted": gettext_lazy("Refund failed on the chain"),
+    "paid_late": gettext_lazy("Deposit came after the payment time"),
+    "underpaid": gettext_lazy("Deposit smaller than agreed"),
+    "overpaid": gettext_lazy("Deposit larger than agreed"),
+    "second": gettext_lazy("A second deposit arrived"),
+    "reorg": gettext_lazy("The chain was reorganised"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A heading, what it means, and how it looks: "wait", "act", "good" or "over"."""
+
+    title: str
+    text: str
+    tone: str
+
+
+def network_name(network: str) -> str:
+    """Name a network in words."""
+    return str(_NETWORKS.get(network, network))
+
+
+def event_name(reason: str) -> str:
+    """Name what a transition records; a reason without words here is shown as it is stored."""
+    return str(_EVENTS.get(reason, reason.replace("_", " ")))
+
+
+def payout_state(state: str) -> str:
+    """Say where a payment of ours is."""
+    words = {
+        wallet_states.REQUESTED: _("being prepared"),
+        wallet_states.SIGNED: _("signed, about to be sent"),
+        wallet_states.BROADCAST: _("sent, waiting for confirmations"),
+        wallet_states.CONFIRMED: _("confirmed"),
+        wallet_states.IN_DOUBT: _("being checked by our team"),
+        wallet_states.REJECTED: _("stopped before sending"),
+        wallet_states.REVERTED: _("failed on the chain"),
+    }
+    return words.get(state, state)
+
+
+def deposit_state(deposit: DepositView) -> str:
+    """Say where a deposit of the customer's is."""
+    if deposit.state == wallet_states.REMOVED:
+        return _("no longer in the chain")
+    words = {
+        wallet_states.CREDIT: _("exchanged"),
+        wallet_states.WAITING: _("waiting for your decision"),
+        wallet_states.REFUND: _("sent back to you"),
+        wallet_states.DUST: _("too small to use or to send back"),
+    }
+    if deposit.disposition in words:
+        return words[deposit.disposition]
+    return _("confirmed") if deposit.state == wallet_states.CONFIRMED else _("confirming")
+
+
+def why_waiting(reason: str) -> str:
+    """Say why a deposit was not simply exchanged."""
+    words = {
+        states.PAID_LATE: _("It came after the payment time, when the agreed rate was no longer held."),
+        states.UNDERPAID: _("It is smaller than the agreed amount."),
+        states.OVERPAID: _("It is larger than the agreed amount."),
+        states.SECOND: _("This order already had its deposit; this is another one."),
+    }
+    return words.get(reason, _("It needs a decision."))
+
+
+def describe(view: OrderView) -> Notice:
+    """Say what an order's state means to its customer and what happens next."""
+    if view.next_actor == states.OPERATOR:
+        return Notice(
+            _("Our team is looking at this order"),
+            _("Nothing is lost. You do not need to do anything; this page shows the outcome."),
+            "wait",
+        )
+    if any(deposit.disposition == wallet_states.WAITING for deposit in view.deposits):
+        return Notice(
+            _("Your deposit is here and needs your decision"),
+            _("It is safe. Choose below what should happen with it."),
+            "act",
+        )
+    return _BY_STATE[view.state](view)
+
+
+def _awaiting(view: OrderView) -> Notice:
+    return Notice(
+        _("Send exactly %(amount)s") % {"amount": view.send},
+        _("As soon as we see your payment, the rate is yours, however long the network takes to confirm it."),
+        "act",
+    )
+
+
+def _confirming(_view: OrderView) -> Notice:
+    return Notice(
+        _("We see your deposit"),
+        _("The network is confirming it. You can close this page: the exchange continues without it."),
+        "wait",
+    )
+
+
+def _exchanging(view: OrderView) -> Notice:
+    if view.hold_reason == states.ADDRESS:
+        return Notice(
+            _("Where should we send your %(asset)s?") % {"asset": view.get.asset.code},
+            _("Your deposit is confirmed. Give the payout address below and we send at once."),
+            "act",
+        )
+    if view.hold_reason == states.LIQUIDITY:
+        return Notice(
+            _("Waiting for our reserve"),
+            _("Your deposit is confirmed and your rate is fixed. We send as soon as our wallet has been filled up."),
+            "wait",
+        )
+    return Notice(_("Exchanging"), _("Your deposit is confirmed. We are preparing your payout."), "wait")
+
+
+def _paying(view: OrderView) -> Notice:
+    return Notice(_("Paying out"), _("We are sending %(amount)s to you.") % {"amount": received(view)}, "wait")
+
+
+def _sent(view: OrderView) -> Notice:
+    return Notice(
+        _("Sent"),
+        _("%(amount)s is on its way; the network is confirming it.") % {"amount": received(view)},
+        "good",
+    )
+
+
+def _completed(view: OrderView) -> Notice:
+    return Notice(_("Done"), _("%(amount)s has arrived at your address.") % {"amount": received(view)}, "good")
+
+
+def _expired(_view: OrderView) -> Notice:
+    return Notice(
+        _("The payment time is over"),
+        _(
+            "If you have not paid, do nothing; make a new order when you like. If you have paid, your payment will "
+            "appear here and you can have it back."
+        ),
+        "over",
+    )
+
+
+def _refunding(_view: OrderView) -> Notice:
+    return Notice(
+        _("Your refund is on its way"), _("We are sending your deposit back to the address you gave."), "wait"
+    )
+
+
+def _refund_failed(_view: OrderView) -> Notice:
+    return Notice(
+        _("The refund could not be sent"),
+        _("Your money is still here. Our team will contact the network and try again."),
+        "wait",
+    )
+
+
+def _refunded(_view: OrderView) -> Notice:
+    return Notice(_("Refunded"), _("Your deposit was sent back, less the network fee."), "good")
+
+
+_BY_STATE = {
+    states.AWAITING_DEPOSIT: _awaiting,
+    states.CONFIRMING: _confirming,
+    states.EXCHANGING: _exchanging,
+    states.PAYING: _paying,
+    states.SENT: _sent,
+    states.COMPLETED: _completed,
+    states.EXPIRED: _expired,
+    states.REFUNDING: _refunding,
+    states.REFUND_FAILED: _refund_failed,
+    states.REFUNDED: _refunded,
+}
+
+
+def received(view: OrderView) -> str:
+    """Return what the customer receives: what was executed, or what was promised until then."""
+    return str(view.get if view.credited_get is None else view.credited_get)
