@@ -183,6 +183,7 @@ DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began
 MIN_PEERS = env.int("MIN_PEERS", default=0 if SITE_MODE == "demo" else 3)
 BUMP_AFTER_MINUTES = env.int("BUMP_AFTER_MINUTES", default=30)  # then an unmined payout outbids itself
 UNDERPAYMENT_BPS = 50  # 0.5 %: within it the order executes pro rata at the promised rate
+DEMO_BLOCK_SECONDS = env.int("DEMO_BLOCK_SECONDS", default=5)  # between the blocks of the demo's local chains
 
 # --- Languages, files, security --------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
