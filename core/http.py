@@ -4,10 +4,12 @@ Used by price sources and chain nodes. Retrying is the caller's business: it kno
 """
 
 import json
+import time
 from decimal import Decimal
 from typing import Any
 
 import requests
+import urllib3
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -48,23 +50,33 @@ class HTTPClient:
             raise
 
     def _send(self, method: str, url: str, **options: Any) -> bytes:
+        until_ns = time.monotonic_ns() + 2 * sum(self.timeout_s) * 10**9
         try:
             with self.session.request(
                 method, url, timeout=self.timeout_s, stream=True, allow_redirects=False, **options
             ) as answer:
-                body = b""
-                for chunk in answer.iter_content(65536):
-                    body += chunk
-                    if len(body) > self.max_bytes:
-                        raise HTTPFailure(f"answer over {self.max_bytes} bytes", status=answer.status_code)
+                body = self._read(answer, until_ns=until_ns)
         except requests.ConnectTimeout as error:
             raise HTTPFailure("connect timed out", sent=False) from error
         except requests.RequestException as error:
             sent = not isinstance(error, requests.ConnectionError) or "refused" not in str(error)
             raise HTTPFailure(type(error).__name__, sent=sent) from error
+        except urllib3.exceptions.HTTPError as error:  # while reading the body
+            raise HTTPFailure(type(error).__name__) from error
         if answer.status_code != requests.codes.ok:
             raise HTTPFailure(f"HTTP {answer.status_code}", status=answer.status_code, body=body)
         return body
+
+    def _read(self, answer: requests.Response, *, until_ns: int) -> bytes:
+        """Read the body as it comes: a server that drips bytes passes every single time-out, so the whole has one too."""
+        body = bytearray()
+        while chunk := answer.raw.read1(65536, decode_content=True):
+            body += chunk
+            if len(body) > self.max_bytes:
+                raise HTTPFailure(f"answer over {self.max_bytes} bytes", status=answer.status_code)
+            if time.monotonic_ns() > until_ns:
+                raise HTTPFailure("answer takes too long", status=answer.status_code)
+        return bytes(body)
 
     @staticmethod
     def _json(body: bytes) -> Any:
@@ -75,7 +87,7 @@ def parse_json(body: bytes | str) -> Any:
     """Parse JSON with every non-integer number as Decimal; NaN and Infinity are refused. Raises: HTTPFailure."""
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # Decimal("1e9999999999999999999") is arithmetic
         raise HTTPFailure("not JSON") from error
 
 

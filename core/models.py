@@ -14,13 +14,14 @@ class MinorField(models.DecimalField):
         return None if value is None else int(value)  # type: ignore[call-overload]
 
     def to_python(self, value: object) -> int | None:
-        value = super().to_python(value)
-        return None if value is None else int(value)  # type: ignore[call-overload]
-
-    def get_prep_value(self, value: object) -> object:
         if isinstance(value, float):
             raise TypeError("a float near money")
-        return super().get_prep_value(value)
+        value = super().to_python(value)
+        if value is None:
+            return None
+        if value != int(value):  # type: ignore[call-overload]
+            raise TypeError(f"{value} is not a whole number of minor units")
+        return int(value)  # type: ignore[call-overload]
 
 
 class Asset(models.Model):

@@ -18,7 +18,8 @@ EXACT = Context(prec=80)
 MAX_MINOR = 10**38 - 1
 
 # ASCII digits only: "１２" or "٣" would pass str.isdigit() and Decimal(). No exponent: "1e400" is not an amount.
-_AMOUNT = re.compile(r"[0-9]{1,30}(\.[0-9]{1,30})?", re.ASCII)
+_AMOUNT = re.compile(r"[0-9]{1,38}(\.[0-9]{1,30})?", re.ASCII)
+_MAX_EXPONENT = 60  # writing out Decimal("1e999999999") would take a gigabyte
 
 
 class AmountInvalid(DomainError):
@@ -94,7 +95,8 @@ class Money:
         Raises: AmountInvalid (not a plain non-negative decimal number), AmountTooPrecise (more places than the asset).
         """
         if isinstance(text, Decimal):
-            text = format(text, "f") if text.is_finite() else str(text)
+            plain = text.is_finite() and abs(text.adjusted()) <= _MAX_EXPONENT
+            text = format(text, "f") if plain else str(text)
         if not isinstance(text, str) or not _AMOUNT.fullmatch(text.strip()):
             raise AmountInvalid(value=str(text)[:40], field=field)
         scaled = Decimal(text.strip()).scaleb(asset.scale, context=EXACT)
@@ -126,6 +128,8 @@ class Money:
 
 
 def _to_step(exact: Fraction, step: int, *, up: bool) -> int:
+    if not isinstance(exact, Fraction):
+        raise TypeError(f"a factor must be a Fraction; the product became {type(exact).__name__}")
     units = exact / step
     whole = -(-units.numerator // units.denominator) if up else units.numerator // units.denominator
     return whole * step
@@ -133,6 +137,8 @@ def _to_step(exact: Fraction, step: int, *, up: bool) -> int:
 
 def minor_factor(rate: Decimal, *, source: AssetLike, target: AssetLike) -> Fraction:
     """Turn a rate in whole coins (target per source) into minor units of target per minor unit of source, exactly."""
+    if not isinstance(rate, Decimal):
+        raise TypeError(f"a rate must be a Decimal, not {type(rate).__name__}")
     return Fraction(rate) * Fraction(10) ** (target.scale - source.scale)
 
 

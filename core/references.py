@@ -18,8 +18,9 @@ def make_reference(letter: str) -> str:
 
 def read_reference(text: str, letter: str) -> str | None:
     """Return the canonical form of a reference as a person typed it, or None when it cannot be one."""
-    text = text.strip().upper()
-    if not text.startswith(letter):
+    text = text.strip()
+    # "ſ".upper() is "S": other alphabets are refused before the case is folded.
+    if not text.isascii() or not text.upper().startswith(letter):
         return None
-    body = text[len(letter) :].translate(_READ)
+    body = text[len(letter) :].upper().translate(_READ)
     return letter + body if _BODY.fullmatch(body) else None

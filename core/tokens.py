@@ -16,8 +16,11 @@ def make_token(purpose: str, row_id: str, nonce: str) -> str:
 
 
 def hash_token(token: str) -> str:
-    """Return what is stored and looked up: SHA-256 of the token, hex. Tokens are random enough to need no salt."""
-    return hashlib.sha256(token.encode()).hexdigest()
+    """Return what is stored and looked up: SHA-256 of the token, hex. Tokens are random enough to need no salt.
+
+    Takes any text a client may send, lone surrogates out of JSON included.
+    """
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def token_matches(token: str, stored_hash: str) -> bool:

@@ -42,8 +42,8 @@ def list_trial_balance() -> list[TrialLine]:
 def find_imbalances() -> list[str]:
     """Return every way in which the books contradict themselves, as sentences; an empty list is the proof of balance.
 
-    Checks: each asset sums to zero over all accounts, each entry sums to zero per asset, each kept balance equals the
-    sum of its postings.
+    Checks: each asset sums to zero over all accounts, each entry sums to zero per asset, each account with a floor keeps
+    a balance that equals the sum of its postings, each checkpoint equals the sum up to its posting.
     """
     problems = []
     with connection.cursor() as cursor:
@@ -53,6 +53,8 @@ def find_imbalances() -> list[str]:
         problems += [f"entry {reference} sums to {minor} {asset}" for reference, asset, minor in cursor.fetchall()]
         cursor.execute(_STALE_BALANCES)
         problems += [f"account {pk} keeps {kept}, its postings sum to {summed}" for pk, kept, summed in cursor]
+        cursor.execute(_STALE_CHECKPOINTS)
+        problems += [f"checkpoint of account {pk} says {kept}, its postings sum to {summed}" for pk, kept, summed in cursor]
     return problems
 
 
@@ -87,7 +89,14 @@ _UNBALANCED_ENTRIES = """
     GROUP BY 1, 2 HAVING sum(p.amount_minor) <> 0 LIMIT 100
 """
 _STALE_BALANCES = """
-    SELECT b.account_id, b.amount_minor, COALESCE(sum(p.amount_minor), 0)
-    FROM ledger_balance b LEFT JOIN ledger_posting p ON p.account_id = b.account_id
-    GROUP BY 1, 2 HAVING b.amount_minor <> COALESCE(sum(p.amount_minor), 0) LIMIT 100
+    SELECT a.id, b.amount_minor, COALESCE(sum(p.amount_minor), 0)
+    FROM ledger_ledgeraccount a LEFT JOIN ledger_balance b ON b.account_id = a.id
+    LEFT JOIN ledger_posting p ON p.account_id = a.id
+    WHERE a.floor <> 0
+    GROUP BY 1, 2 HAVING b.amount_minor IS DISTINCT FROM COALESCE(sum(p.amount_minor), 0) LIMIT 100
+"""
+_STALE_CHECKPOINTS = """
+    SELECT c.account_id, c.amount_minor, COALESCE(sum(p.amount_minor), 0)
+    FROM ledger_checkpoint c LEFT JOIN ledger_posting p ON p.account_id = c.account_id AND p.id <= c.posting_id
+    GROUP BY 1, 2 HAVING c.amount_minor <> COALESCE(sum(p.amount_minor), 0) LIMIT 100
 """

@@ -8,6 +8,17 @@ from django.db import models
 from django.db.models.functions import Now
 
 from core.models import Asset, MinorField
+from ledger.chart import CHART
+
+
+def _in_chart() -> models.Q:
+    """Return the condition that an account is one the chart knows, with its floor and with an owner or without."""
+    known = models.Q()
+    for floor, owned in sorted({(kind.floor, kind.owned) for kind in CHART.values()}):
+        codes = [kind.code for kind in CHART.values() if (kind.floor, kind.owned) == (floor, owned)]
+        has_owner = models.Q(owner_ref="")
+        known |= models.Q(kind__in=codes, floor=floor) & (~has_owner if owned else has_owner)
+    return known
 
 
 class LedgerAccount(models.Model):
@@ -25,7 +36,8 @@ class LedgerAccount(models.Model):
     class Meta:
         constraints = (
             models.UniqueConstraint(fields=("kind", "asset", "owner_ref"), name="ledger_account_unique"),
-            models.CheckConstraint(condition=models.Q(floor__in=(-1, 0, 1)), name="ledger_account_floor_known"),
+            # A new kind in the chart needs a migration, so that the database refuses what the chart does not know.
+            models.CheckConstraint(condition=_in_chart(), name="ledger_account_in_chart"),
         )
 
     def __str__(self) -> str:

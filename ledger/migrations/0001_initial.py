@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='ledgeraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('floor__in', (-1, 0, 1))), name='ledger_account_floor_known'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('floor', -1), ('kind__in', ['customer']), models.Q(('owner_ref', ''), _negated=True)), models.Q(('floor', 0), ('kind__in', ['chain:unswept', 'chain:missing', 'position', 'capital', 'revenue:fee', 'revenue:network', 'expense:network', 'receivable:reorg', 'unidentified', 'dust']), ('owner_ref', '')), models.Q(('floor', 1), ('kind__in', ['chain:spendable', 'chain:reserved']), ('owner_ref', '')), _connector='OR'), name='ledger_account_in_chart'),
         ),
         migrations.AddIndex(
             model_name='entry',

@@ -1,4 +1,4 @@
-"""What SQL holds for the books: the posting function, balance upkeep, zero sums at commit, and no change of history."""
+"""What SQL holds for the books: the posting function, balance upkeep, zero sums, and no change of history."""
 
 from django.db import migrations
 
@@ -65,8 +65,23 @@ END $$;
 CREATE TRIGGER ledger_open_balance AFTER INSERT ON ledger_ledgeraccount
     FOR EACH ROW WHEN (NEW.floor <> 0) EXECUTE FUNCTION ledger_open_balance();
 
+-- Judges and books the postings of one statement. An entry must be whole in it: each asset sums to zero, and no leg of
+-- the entry was there before, so that nothing is added to an old entry, not even a balanced pair.
 CREATE FUNCTION ledger_keep_balances() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+DECLARE off text;
 BEGIN
+    SELECT format('entry %s does not sum to zero in %s', f.entry_id, a.asset_id) INTO off
+    FROM fresh f JOIN ledger_ledgeraccount a ON a.id = f.account_id
+    GROUP BY f.entry_id, a.asset_id HAVING sum(f.amount_minor) <> 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'ledger_unbalanced: %', off USING ERRCODE = 'check_violation';
+    END IF;
+    SELECT f.entry_id::text INTO off FROM (SELECT entry_id, count(*) AS legs FROM fresh GROUP BY 1) f
+    WHERE f.legs <> (SELECT count(*) FROM ledger_posting p WHERE p.entry_id = f.entry_id) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'ledger_immutable: entry % was posted before; nothing may be added', off
+            USING ERRCODE = 'restrict_violation';
+    END IF;
     PERFORM 1 FROM ledger_balance WHERE account_id IN (SELECT account_id FROM fresh) ORDER BY account_id FOR UPDATE;
     UPDATE ledger_balance b SET amount_minor = b.amount_minor + s.total
     FROM (SELECT account_id, sum(amount_minor) AS total FROM fresh GROUP BY 1) s
@@ -93,26 +108,15 @@ BEGIN
     RETURN refreshed;
 END $$;
 
--- Zero sums, judged at commit, whoever inserted.
+-- An entry without legs is found at commit, whoever inserted it; that its legs balance was judged when they came.
 CREATE FUNCTION ledger_check_entry() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE
-    checked bigint := CASE TG_TABLE_NAME WHEN 'ledger_entry' THEN NEW.id ELSE (to_jsonb(NEW)->>'entry_id')::bigint END;
-    legs int;
-    off text;
 BEGIN
-    SELECT count(*) INTO legs FROM ledger_posting WHERE entry_id = checked;
-    SELECT string_agg(s.asset_id, ', ') INTO off FROM (
-        SELECT a.asset_id FROM ledger_posting p JOIN ledger_ledgeraccount a ON a.id = p.account_id
-        WHERE p.entry_id = checked GROUP BY a.asset_id HAVING sum(p.amount_minor) <> 0) s;
-    IF legs < 2 OR off IS NOT NULL THEN
-        RAISE EXCEPTION 'ledger_unbalanced: entry % has % legs and does not sum to zero in: %', checked, legs, off
-            USING ERRCODE = 'check_violation';
+    IF (SELECT count(*) FROM ledger_posting WHERE entry_id = NEW.id) < 2 THEN
+        RAISE EXCEPTION 'ledger_unbalanced: entry % has fewer than two legs', NEW.id USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER ledger_entry_balanced AFTER INSERT ON ledger_entry
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_check_entry();
-CREATE CONSTRAINT TRIGGER ledger_posting_balanced AFTER INSERT ON ledger_posting
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_check_entry();
 
 -- History: nobody changes it, the owner of the tables included.
@@ -129,6 +133,9 @@ CREATE TRIGGER ledger_posting_immutable BEFORE UPDATE OR DELETE ON ledger_postin
     FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
 CREATE TRIGGER ledger_balance_kept BEFORE DELETE ON ledger_balance
     FOR EACH ROW EXECUTE FUNCTION ledger_refuse_change();
+-- Balances move only inside the trigger on postings: a hand-written UPDATE has trigger depth 0.
+CREATE TRIGGER ledger_balance_follows_postings BEFORE INSERT OR UPDATE ON ledger_balance
+    FOR EACH STATEMENT WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION ledger_refuse_change();
 CREATE TRIGGER ledger_account_no_truncate BEFORE TRUNCATE ON ledger_ledgeraccount
     FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse_change();
 CREATE TRIGGER ledger_entry_no_truncate BEFORE TRUNCATE ON ledger_entry

@@ -1,0 +1,177 @@
+"""What the database itself refuses, tried with raw SQL: as the application's role, and as the owner of the tables."""
+
+from contextlib import closing
+
+import psycopg2
+import psycopg2.errors
+import pytest
+from django.db import connection, connections
+
+from ledger.balances import find_imbalances, take_checkpoints
+from ledger.models import Entry, Posting
+from tests.ledger.books import commit, deposit, eth, fund, ltc
+
+NEW_ENTRY = """
+    INSERT INTO ledger_entry (reference, input_hash, reason, occurred_at) VALUES ('raw', 'h', 'raw', now()) RETURNING id
+"""
+LEG = "INSERT INTO ledger_posting (entry_id, account_id, amount_minor) VALUES (%s, %s, %s), (%s, %s, %s)"
+
+
+@pytest.fixture(params=["default", "owner"], ids=["as the application", "as the owner"])
+def raw(request, committed_db):
+    """A raw connection of each role, on books that hold a few entries."""
+    commit(fund("f", ltc(10)), deposit("d", ltc(5), "O1"), fund("e", eth(3)))
+    known = connections[request.param].settings_dict
+    with closing(
+        psycopg2.connect(
+            host=known["HOST"], port=known["PORT"], user=known["USER"], password=known["PASSWORD"], dbname=known["NAME"]
+        )
+    ) as raw_connection:
+        yield raw_connection
+    assert Entry.objects.count() == 3
+    assert Posting.objects.count() == 6
+    assert find_imbalances() == []
+
+
+def account(cursor, kind, asset="LTC"):
+    cursor.execute("SELECT id FROM ledger_ledgeraccount WHERE kind = %s AND asset_id = %s", [kind, asset])
+    return cursor.fetchone()[0]
+
+
+def old_entry(cursor):
+    cursor.execute("SELECT id FROM ledger_entry WHERE reference = 'f'")
+    return cursor.fetchone()[0]
+
+
+@pytest.mark.parametrize("amounts", [(5, -4), (5, 5), (-1, 2)])
+def test_legs_that_do_not_sum_to_zero_are_refused(raw, amounts):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero in LTC"):
+        cursor.execute(NEW_ENTRY)
+        new = cursor.fetchone()[0]
+        there, here = account(cursor, "chain:spendable"), account(cursor, "capital")
+        cursor.execute(LEG, [new, there, amounts[0], new, here, amounts[1]])
+        raw.commit()
+
+
+def test_legs_that_balance_only_across_assets_are_refused(raw):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero"):
+        cursor.execute(NEW_ENTRY)
+        new = cursor.fetchone()[0]
+        there, here = account(cursor, "chain:spendable"), account(cursor, "capital", "ETH")
+        cursor.execute(LEG, [new, there, 5, new, here, -5])
+        raw.commit()
+
+
+def test_a_single_leg_is_refused(raw):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation):
+        cursor.execute(NEW_ENTRY)
+        new = cursor.fetchone()[0]
+        cursor.execute(
+            "INSERT INTO ledger_posting (entry_id, account_id, amount_minor) VALUES (%s, %s, 1)",
+            [new, account(cursor, "capital")],
+        )
+        raw.commit()
+
+
+def test_an_entry_without_legs_is_refused_at_commit(raw):
+    with raw.cursor() as cursor:
+        cursor.execute(NEW_ENTRY)
+        with pytest.raises(psycopg2.errors.CheckViolation, match="fewer than two legs"):
+            raw.commit()
+
+
+def test_legs_of_nothing_are_refused(raw):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="posting_amount_not_zero"):
+        cursor.execute(NEW_ENTRY)
+        new = cursor.fetchone()[0]
+        cursor.execute(LEG, [new, account(cursor, "capital"), 0, new, account(cursor, "chain:spendable"), 0])
+
+
+def test_nothing_is_added_to_an_old_entry_not_even_a_balanced_pair(raw):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.RestrictViolation, match="nothing may be added"):
+        old = old_entry(cursor)
+        cursor.execute(LEG, [old, account(cursor, "capital"), -5, old, account(cursor, "chain:spendable"), 5])
+        raw.commit()
+
+
+def test_floors_hold_for_raw_postings_too(raw):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="balance_within_floor"):
+        cursor.execute(NEW_ENTRY)
+        new = cursor.fetchone()[0]
+        cursor.execute(LEG, [new, account(cursor, "capital"), 16, new, account(cursor, "chain:spendable"), -16])
+        raw.commit()
+
+
+@pytest.mark.parametrize("table", ["ledger_ledgeraccount", "ledger_entry", "ledger_posting"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
+def test_history_is_not_changed(raw, table, statement):
+    with raw.cursor() as cursor, pytest.raises(
+        (psycopg2.errors.RestrictViolation, psycopg2.errors.InsufficientPrivilege)
+    ):
+        cursor.execute(statement.format(table))
+        raw.commit()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_balance SET amount_minor = amount_minor * 2",
+        "DELETE FROM ledger_balance",
+        "TRUNCATE ledger_balance",
+        "INSERT INTO ledger_balance (account_id, floor, amount_minor) SELECT id, 0, 0 FROM ledger_ledgeraccount LIMIT 1",
+    ],
+)
+def test_balances_are_not_written_by_hand(raw, statement):
+    with raw.cursor() as cursor, pytest.raises(
+        (psycopg2.errors.RestrictViolation, psycopg2.errors.InsufficientPrivilege)
+    ):
+        cursor.execute(statement)
+        raw.commit()
+
+
+@pytest.mark.parametrize(
+    ("kind", "owner", "floor"),
+    [("customer", "O9", 0), ("customer", "", -1), ("chain:spendable", "", 0), ("position", "O1", 0), ("slush", "", 0)],
+)
+def test_accounts_outside_the_chart_are_refused(raw, kind, owner, floor):
+    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="ledger_account_in_chart"):
+        cursor.execute(
+            "INSERT INTO ledger_ledgeraccount (kind, asset_id, owner_ref, floor) VALUES (%s, 'BTC', %s, %s)",
+            [kind, owner, floor],
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE ledger_posting DISABLE TRIGGER ALL",
+        "DROP TRIGGER ledger_keep_balances ON ledger_posting",
+        "CREATE OR REPLACE FUNCTION ledger_refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
+        "SET session_replication_role = replica",
+        "INSERT INTO ledger_checkpoint (account_id, posting_id, amount_minor) SELECT 1, 1, 1",
+    ],
+)
+def test_the_application_cannot_take_the_guards_away(committed_db, as_app, statement):
+    with as_app.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        cursor.execute(statement)
+
+
+def test_the_trial_balance_notices_what_a_superuser_bent(committed_db, as_owner):
+    commit(fund("f", ltc(10)), deposit("d", ltc(5), "O1"))
+    take_checkpoints()
+    as_owner.execute("SET session_replication_role = replica")
+    as_owner.execute("UPDATE ledger_balance SET amount_minor = amount_minor + 1 WHERE floor = 1")
+    as_owner.execute("UPDATE ledger_checkpoint SET amount_minor = amount_minor - 1")
+    as_owner.execute(
+        "UPDATE ledger_posting SET amount_minor = amount_minor - 2 WHERE id = (SELECT max(id) FROM ledger_posting)"
+    )
+    as_owner.execute("DELETE FROM ledger_balance WHERE floor = -1")
+    problems = "\n".join(find_imbalances())
+    for sentence in ("asset LTC sums to -2", "entry d sums to -2 LTC", "keeps 16", "keeps None", "checkpoint of account"):
+        assert sentence in problems
+
+
+def test_django_itself_connects_as_the_application(committed_db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user")
+        assert cursor.fetchone() == (connections["default"].settings_dict["USER"], False)
