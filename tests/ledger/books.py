@@ -6,19 +6,20 @@ from datetime import UTC, datetime
 
 from django.db import connections, transaction
 
-from core.assets import get_asset
+from core.models import Asset
 from core.money import Money
 from ledger.post import Leg, NewEntry, post_entries
 
+LTC, ETH = Asset(code="LTC", scale=8), Asset(code="ETH", scale=18)
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def ltc(minor: int) -> Money:
-    return Money(minor, get_asset("LTC"))
+    return Money(minor, LTC)
 
 
 def eth(minor: int) -> Money:
-    return Money(minor, get_asset("ETH"))
+    return Money(minor, ETH)
 
 
 def entry(reference: str, *legs: Leg, reverses: str = "", reason: str = "test") -> NewEntry:

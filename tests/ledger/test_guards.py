@@ -167,7 +167,7 @@ def test_the_trial_balance_notices_what_a_superuser_bent(committed_db, as_owner)
     )
     as_owner.execute("DELETE FROM ledger_balance WHERE floor = -1")
     problems = "\n".join(find_imbalances())
-    for sentence in ("asset LTC sums to -2", "entry d sums to -2 LTC", "keeps 16", "keeps None", "checkpoint of account"):
+    for sentence in ("asset LTC sums to -2", "sums to -2 LTC", "keeps 16", "keeps None", "checkpoint of account"):
         assert sentence in problems
 
 
