@@ -54,7 +54,9 @@ def find_imbalances() -> list[str]:
         cursor.execute(_STALE_BALANCES)
         problems += [f"account {pk} keeps {kept}, its postings sum to {summed}" for pk, kept, summed in cursor]
         cursor.execute(_STALE_CHECKPOINTS)
-        problems += [f"checkpoint of account {pk} says {kept}, its postings sum to {summed}" for pk, kept, summed in cursor]
+        problems += [
+            f"checkpoint of account {pk} says {kept}, its postings sum to {summed}" for pk, kept, summed in cursor
+        ]
     return problems
 
 

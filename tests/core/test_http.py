@@ -1,3 +1,4 @@
+import gzip
 import socket
 import threading
 import time
@@ -44,7 +45,9 @@ def test_numbers_are_decimals():
         assert HTTPClient().get_json(url) == {"price": Decimal("0.1"), "count": 3}
 
 
-@pytest.mark.parametrize("text", ["NaN", "[Infinity]", "-Infinity", "", "<html>", "[" * 100_000, "1" * 5000, "1e" + "9" * 30])
+@pytest.mark.parametrize(
+    "text", ["NaN", "[Infinity]", "-Infinity", "", "<html>", "[" * 100_000, "1" * 5000, "1e" + "9" * 30]
+)
 def test_what_is_no_plain_json_is_a_failure(text):
     with pytest.raises(HTTPFailure):
         parse_json(text)
@@ -91,8 +94,6 @@ def test_a_large_answer_is_cut_off_whatever_its_header_says():
 
 
 def test_chunked_and_compressed_answers_are_read():
-    import gzip
-
     packed = gzip.compress(b'{"a": 1.50}')
     chunked = f"{len(packed):x}\r\n".encode() + packed + b"\r\n0\r\n\r\n"
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
@@ -102,9 +103,9 @@ def test_chunked_and_compressed_answers_are_read():
 
 def test_a_redirect_is_not_followed():
     with serving(answer(b"{}")) as (target, asked_there):
-        with serving(answer(b"", status="302 Found", extra=f"Location: {target}\r\n")) as (url, _):
-            with pytest.raises(HTTPFailure) as failure:
-                HTTPClient().get_json(url)
+        redirect = answer(b"", status="302 Found", extra=f"Location: {target}\r\n")
+        with serving(redirect) as (url, _), pytest.raises(HTTPFailure) as failure:
+            HTTPClient().get_json(url)
         assert failure.value.status == 302
         assert asked_there == []
 

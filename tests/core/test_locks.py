@@ -64,7 +64,9 @@ def test_a_held_row_is_waited_for_three_seconds_and_may_be_skipped(committed_db)
     try:
         assert held.wait(10)
         with transaction.atomic():
-            assert [[user.username for user in rows] for rows in lock_rows(User.objects.all(), skip_locked=True)] == [["b"]]
+            assert [[user.username for user in rows] for rows in lock_rows(User.objects.all(), skip_locked=True)] == [
+                ["b"]
+            ]
         began = time.monotonic()
         with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
             lock_rows(User.objects.filter(username="a"))

@@ -5,7 +5,14 @@ from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from ledger.balances import TrialLine, find_imbalances, get_balance, get_floor_balance, list_trial_balance, take_checkpoints
+from ledger.balances import (
+    TrialLine,
+    find_imbalances,
+    get_balance,
+    get_floor_balance,
+    list_trial_balance,
+    take_checkpoints,
+)
 from ledger.models import Checkpoint
 from ledger.post import Leg, post_entries, post_entry
 from tests.ledger.books import ETH, LTC, deposit, entry, eth, fund, ltc

@@ -6,6 +6,7 @@ import psycopg2
 import psycopg2.errors
 import pytest
 from django.db import connection, connections
+from psycopg2.extras import execute_values
 
 from ledger.balances import find_imbalances, take_checkpoints
 from ledger.models import Entry, Posting
@@ -14,7 +15,8 @@ from tests.ledger.books import commit, deposit, eth, fund, ltc
 NEW_ENTRY = """
     INSERT INTO ledger_entry (reference, input_hash, reason, occurred_at) VALUES ('raw', 'h', 'raw', now()) RETURNING id
 """
-LEG = "INSERT INTO ledger_posting (entry_id, account_id, amount_minor) VALUES (%s, %s, %s), (%s, %s, %s)"
+OLD_ENTRY = "SELECT id FROM ledger_entry WHERE reference = 'f'"
+REFUSED = (psycopg2.errors.RestrictViolation, psycopg2.errors.InsufficientPrivilege)
 
 
 @pytest.fixture(params=["default", "owner"], ids=["as the application", "as the owner"])
@@ -33,83 +35,66 @@ def raw(request, committed_db):
     assert find_imbalances() == []
 
 
-def account(cursor, kind, asset="LTC"):
-    cursor.execute("SELECT id FROM ledger_ledgeraccount WHERE kind = %s AND asset_id = %s", [kind, asset])
-    return cursor.fetchone()[0]
+def run(raw, statement):
+    with raw.cursor() as cursor:
+        cursor.execute(statement)
+    raw.commit()
 
 
-def old_entry(cursor):
-    cursor.execute("SELECT id FROM ledger_entry WHERE reference = 'f'")
-    return cursor.fetchone()[0]
+def write_legs(raw, *legs, under=NEW_ENTRY):
+    """Insert postings (kind, asset, amount) in one statement, under a new entry or an old one, and commit."""
+    with raw.cursor() as cursor:
+        cursor.execute(under)
+        (entry_id,) = cursor.fetchone()
+        values = []
+        for kind, asset, amount in legs:
+            cursor.execute("SELECT id FROM ledger_ledgeraccount WHERE kind = %s AND asset_id = %s", [kind, asset])
+            values.append((entry_id, cursor.fetchone()[0], amount))
+        execute_values(cursor, "INSERT INTO ledger_posting (entry_id, account_id, amount_minor) VALUES %s", values)
+    raw.commit()
 
 
 @pytest.mark.parametrize("amounts", [(5, -4), (5, 5), (-1, 2)])
 def test_legs_that_do_not_sum_to_zero_are_refused(raw, amounts):
-    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero in LTC"):
-        cursor.execute(NEW_ENTRY)
-        new = cursor.fetchone()[0]
-        there, here = account(cursor, "chain:spendable"), account(cursor, "capital")
-        cursor.execute(LEG, [new, there, amounts[0], new, here, amounts[1]])
-        raw.commit()
+    with pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero in LTC"):
+        write_legs(raw, ("chain:spendable", "LTC", amounts[0]), ("capital", "LTC", amounts[1]))
 
 
 def test_legs_that_balance_only_across_assets_are_refused(raw):
-    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero"):
-        cursor.execute(NEW_ENTRY)
-        new = cursor.fetchone()[0]
-        there, here = account(cursor, "chain:spendable"), account(cursor, "capital", "ETH")
-        cursor.execute(LEG, [new, there, 5, new, here, -5])
-        raw.commit()
+    with pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero"):
+        write_legs(raw, ("chain:spendable", "LTC", 5), ("capital", "ETH", -5))
 
 
 def test_a_single_leg_is_refused(raw):
-    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation):
-        cursor.execute(NEW_ENTRY)
-        new = cursor.fetchone()[0]
-        cursor.execute(
-            "INSERT INTO ledger_posting (entry_id, account_id, amount_minor) VALUES (%s, %s, 1)",
-            [new, account(cursor, "capital")],
-        )
-        raw.commit()
+    with pytest.raises(psycopg2.errors.CheckViolation, match="does not sum to zero"):
+        write_legs(raw, ("capital", "LTC", 1))
 
 
 def test_an_entry_without_legs_is_refused_at_commit(raw):
-    with raw.cursor() as cursor:
-        cursor.execute(NEW_ENTRY)
-        with pytest.raises(psycopg2.errors.CheckViolation, match="fewer than two legs"):
-            raw.commit()
+    with pytest.raises(psycopg2.errors.CheckViolation, match="fewer than two legs"):
+        run(raw, NEW_ENTRY)
 
 
 def test_legs_of_nothing_are_refused(raw):
-    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="posting_amount_not_zero"):
-        cursor.execute(NEW_ENTRY)
-        new = cursor.fetchone()[0]
-        cursor.execute(LEG, [new, account(cursor, "capital"), 0, new, account(cursor, "chain:spendable"), 0])
+    with pytest.raises(psycopg2.errors.CheckViolation, match="posting_amount_not_zero"):
+        write_legs(raw, ("chain:spendable", "LTC", 0), ("capital", "LTC", 0))
 
 
 def test_nothing_is_added_to_an_old_entry_not_even_a_balanced_pair(raw):
-    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.RestrictViolation, match="nothing may be added"):
-        old = old_entry(cursor)
-        cursor.execute(LEG, [old, account(cursor, "capital"), -5, old, account(cursor, "chain:spendable"), 5])
-        raw.commit()
+    with pytest.raises(psycopg2.errors.RestrictViolation, match="nothing may be added"):
+        write_legs(raw, ("chain:spendable", "LTC", 5), ("capital", "LTC", -5), under=OLD_ENTRY)
 
 
 def test_floors_hold_for_raw_postings_too(raw):
-    with raw.cursor() as cursor, pytest.raises(psycopg2.errors.CheckViolation, match="balance_within_floor"):
-        cursor.execute(NEW_ENTRY)
-        new = cursor.fetchone()[0]
-        cursor.execute(LEG, [new, account(cursor, "capital"), 16, new, account(cursor, "chain:spendable"), -16])
-        raw.commit()
+    with pytest.raises(psycopg2.errors.CheckViolation, match="balance_within_floor"):
+        write_legs(raw, ("chain:spendable", "LTC", -16), ("capital", "LTC", 16))
 
 
 @pytest.mark.parametrize("table", ["ledger_ledgeraccount", "ledger_entry", "ledger_posting"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_history_is_not_changed(raw, table, statement):
-    with raw.cursor() as cursor, pytest.raises(
-        (psycopg2.errors.RestrictViolation, psycopg2.errors.InsufficientPrivilege)
-    ):
-        cursor.execute(statement.format(table))
-        raw.commit()
+    with pytest.raises(REFUSED):
+        run(raw, statement.format(table))
 
 
 @pytest.mark.parametrize(
@@ -122,11 +107,8 @@ def test_history_is_not_changed(raw, table, statement):
     ],
 )
 def test_balances_are_not_written_by_hand(raw, statement):
-    with raw.cursor() as cursor, pytest.raises(
-        (psycopg2.errors.RestrictViolation, psycopg2.errors.InsufficientPrivilege)
-    ):
-        cursor.execute(statement)
-        raw.commit()
+    with pytest.raises(REFUSED):
+        run(raw, statement)
 
 
 @pytest.mark.parametrize(

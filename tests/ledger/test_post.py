@@ -113,7 +113,16 @@ def test_answers_come_in_the_order_asked():
         (Leg("customer", ltc(1)), Leg("position", -ltc(1))),
         (Leg("position", ltc(1), "O1"), Leg("capital", -ltc(1))),
     ],
-    ids=["no legs", "one leg", "unequal", "two assets", "zeros", "unknown kind", "customer without owner", "owned house"],
+    ids=[
+        "no legs",
+        "one leg",
+        "unequal",
+        "two assets",
+        "zeros",
+        "unknown kind",
+        "customer without owner",
+        "owned house",
+    ],
 )
 def test_a_malformed_entry_is_refused_before_the_database_is_asked(legs):
     with CaptureQueriesContext(connection) as statements, pytest.raises(EntryRefused):

@@ -10,7 +10,7 @@ from ledger.balances import find_imbalances, get_balance, get_floor_balance, tak
 from ledger.models import Entry, Posting
 from ledger.post import EntryConflict, InsufficientFunds, Leg, post_entries
 from ledger.reserve import release_entry, reserve_entry, settle_entry
-from tests.ledger.books import AT, ETH, LTC, commit, deposit, entry, eth, fund, ltc, run_together
+from tests.ledger.books import AT, LTC, commit, deposit, entry, eth, fund, ltc, run_together
 
 pytestmark = pytest.mark.usefixtures("committed_db")
 
@@ -84,9 +84,7 @@ def test_a_reservation_is_settled_or_released_but_never_both():
     for turn in range(6):
         purpose = f"order:O{turn}"
         commit(deposit(f"d{turn}", ltc(100), f"O{turn}"), reserve_entry(purpose=purpose, amount=ltc(60), at=AT))
-        settled = settle_entry(
-            purpose=purpose, reserved=ltc(60), paid=ltc(50), fee=ltc(1), owner=f"O{turn}", at=AT
-        )
+        settled = settle_entry(purpose=purpose, reserved=ltc(60), paid=ltc(50), fee=ltc(1), owner=f"O{turn}", at=AT)
         released = release_entry(purpose=purpose, reserved=ltc(60), at=AT)
         results = run_together(partial(commit, settled), partial(commit, released))
         assert results.count([True]) == 1

@@ -29,7 +29,9 @@ def test_a_reversal_leaves_no_balance_and_names_what_it_took_back():
 
 def test_reversing_again_changes_nothing():
     post_entry(fund("f", ltc(7)))
-    assert reverse_entry(reference="f", reason="mistake", at=AT) == reverse_entry(reference="f", reason="mistake", at=AT)
+    assert reverse_entry(reference="f", reason="mistake", at=AT) == reverse_entry(
+        reference="f", reason="mistake", at=AT
+    )
     assert Entry.objects.count() == 2
 
 

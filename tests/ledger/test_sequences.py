@@ -29,7 +29,9 @@ def _exchange(number, owner, given_, got):
 
 
 def _payout(number, owner, paid, fee):
-    return settle_entry(purpose=f"p{number}", reserved=eth(paid + fee + 1), paid=eth(paid), fee=eth(fee), owner=owner, at=AT)
+    return settle_entry(
+        purpose=f"p{number}", reserved=eth(paid + fee + 1), paid=eth(paid), fee=eth(fee), owner=owner, at=AT
+    )
 
 
 EVENTS = st.one_of(
@@ -38,7 +40,9 @@ EVENTS = st.one_of(
     st.builds(_exchange, st.integers(0, 5), OWNERS, AMOUNTS, AMOUNTS),
     st.builds(lambda n, amount: reserve_entry(purpose=f"p{n}", amount=eth(amount), at=AT), st.integers(0, 3), AMOUNTS),
     st.builds(_payout, st.integers(0, 3), OWNERS, AMOUNTS, st.integers(0, 3)),
-    st.builds(lambda n, amount: release_entry(purpose=f"p{n}", reserved=eth(amount), at=AT), st.integers(0, 3), AMOUNTS),
+    st.builds(
+        lambda n, amount: release_entry(purpose=f"p{n}", reserved=eth(amount), at=AT), st.integers(0, 3), AMOUNTS
+    ),
     st.just("checkpoint"),
     st.sampled_from(("deposit:1", "exchange:1", "close:p1", "reserve:p2", "reverse:deposit:1", "reverse:close:p1")),
 )
