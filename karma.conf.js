@@ -32,6 +32,7 @@ module.exports = (config) => {
       "static/js/tests/jasmine-jquery-shim.js",
       "static/vendor/jasmine-jquery/lib/jasmine-jquery.js",
       "static/vendor/uplot/dist/uPlot.iife.min.js",
+      "static/js/tests/answers.js",
       "static/js/*.js",
       "static/js/tests/spec/*.js",
       { pattern: "static/js/tests/fixtures/*.html", included: false, served: true },

@@ -18,7 +18,7 @@ _NAMES = {"litecoin": "Litecoin", "bitcoin": "Bitcoin", "dogecoin": "Dogecoin", 
 
 class AddressInvalid(DomainError):
     code = "address_invalid"
-    message = _("This is not a %(network)s address: it has invalid characters or the wrong length.")
+    message = _("This is not a valid %(network)s address: it has invalid characters or the wrong length.")
 
 
 class AddressChecksum(AddressInvalid):
@@ -28,7 +28,7 @@ class AddressChecksum(AddressInvalid):
 
 class AddressOtherNetwork(AddressInvalid):
     code = "address_other_network"
-    message = _("This is an address of %(other)s. Enter a %(network)s address.")
+    message = _("This is an address of %(other)s. Enter a valid %(network)s address.")
 
 
 class AddressNotSupported(AddressInvalid):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -192,6 +193,8 @@ def _render(request: HttpRequest, form: Form, at: datetime, *, status: int = 200
         "span": span,
         "spans": list(SPANS),
         "at": at,
+        "payment_minutes": settings.PAYMENT_WINDOW_MINUTES,
+        "confirm_minutes": settings.CONFIRM_WINDOW_MINUTES,
     }
     if form.quote:
         context |= breakdown(form.quote)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -125,7 +126,8 @@ def describe(view: OrderView) -> Notice:
 def _awaiting(view: OrderView) -> Notice:
     return Notice(
         _("Send exactly %(amount)s") % {"amount": view.send},
-        _("As soon as we see your payment, the rate is yours, however long the network takes to confirm it."),
+        _("If we see your payment in time, the rate is yours: the network then has %(minutes)s minutes to confirm it.")
+        % {"minutes": settings.CONFIRM_WINDOW_MINUTES},
         "act",
     )
 
@@ -190,7 +192,7 @@ def _refunding(_view: OrderView) -> Notice:
 def _refund_failed(_view: OrderView) -> Notice:
     return Notice(
         _("The refund could not be sent"),
-        _("Your money is still here. Our team will contact the network and try again."),
+        _("Your money is still here. Our team finds out why and sends it again."),
         "wait",
     )
 

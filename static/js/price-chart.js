@@ -19,7 +19,7 @@ nexchange.mountPriceChart = async (box) => {
   }
 
   const spell = new Intl.DateTimeFormat(
-    document.documentElement.lang,
+    document.documentElement.lang || undefined,
     box.dataset.span === "7d"
       ? { day: "numeric", month: "short", timeZone: "UTC" }
       : { hour: "2-digit", minute: "2-digit", hour12: false, timeZone: "UTC" },
