@@ -20,6 +20,11 @@ LITECOIND = os.environ.get("LITECOIND", "/usr/lib/litecoin/litecoind")
 ANVIL = os.environ.get("ANVIL", str(ROOT / "node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"))
 
 
+# EVM code: send the call's value on to the address in the first argument; the other one takes it and then fails.
+FORWARD = "600060006000600034600035" + "5af100"
+FORWARD_AND_FAIL = "600060006000600034600035" + "5af1" + "60006000fd"
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -87,7 +92,8 @@ class LitecoinNode(Node):
         return [
             *(LITECOIND, "-regtest", f"-datadir={self.folder}", "-server", "-listen=0", "-connect=0"),
             *(f"-rpcport={self.port}", "-rpcuser=test", "-rpcpassword=test", "-fallbackfee=0.0002", "-keypool=20"),
-            *("-txindex=1", "-vbparams=mweb:4000000000:4100000000", "-printtoconsole=0"),
+            # Litecoin Core, unlike Bitcoin Core, does not replace by fee unless told so.
+            *("-txindex=1", "-mempoolreplacement=1", "-vbparams=mweb:4000000000:4100000000", "-printtoconsole=0"),
         ]
 
     def start(self) -> None:
@@ -158,6 +164,21 @@ class EthereumNode(Node):
 
     def send(self, address: str, minor: int) -> str:
         return str(self.rpc.call("eth_sendTransaction", {"from": self.customer, "to": address, "value": hex(minor)}))
+
+    def deploy(self, runtime: str) -> str:
+        """Put code on the chain, mine it, and return its address."""
+        size = len(runtime) // 2
+        copy_and_return = f"60{size:02x}600c60003960{size:02x}6000f3"
+        code = {"from": self.customer, "data": "0x" + copy_and_return + runtime, "gas": "0x100000"}
+        txid = self.rpc.call("eth_sendTransaction", code)
+        self.mine(1)
+        return str(to_checksum_address(self.rpc.call("eth_getTransactionReceipt", txid)["contractAddress"]))
+
+    def call_contract(self, contract: str, argument: str, minor: int) -> str:
+        """Send value and one address to a contract, with gas enough."""
+        data = "0x" + argument.removeprefix("0x").rjust(64, "0")
+        call = {"from": self.customer, "to": contract, "data": data, "value": hex(minor), "gas": "0x100000"}
+        return str(self.rpc.call("eth_sendTransaction", call))
 
     def received(self, address: str) -> int:
         return int(self.rpc.call("eth_getBalance", address, "latest"), 16)

@@ -13,6 +13,7 @@ from core.errors import DomainError
 from wallets.chains.params import KNOWN_HRP, KNOWN_VERSION, NETWORKS, Params
 
 _HEX = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_RESERVED = 0xFFFF  # the zero address and the numbers kept for precompiled contracts
 _NAMES = {"litecoin": "Litecoin", "bitcoin": "Bitcoin", "dogecoin": "Dogecoin", "ethereum": "Ethereum"}
 
 
@@ -36,6 +37,11 @@ class AddressNotSupported(AddressInvalid):
     message = _("This kind of %(network)s address is not supported. Use an ordinary address that starts with %(use)s.")
 
 
+class AddressNobody(AddressInvalid):
+    code = "address_nobody"
+    message = _("Nobody has the key of this %(network)s address: coins sent there are lost. Enter your own.")
+
+
 def check_address(network: str, params_name: str, text: str) -> str:
     """Return the canonical form of an address; white space around it is cut, inside it is an error.
 
@@ -43,6 +49,8 @@ def check_address(network: str, params_name: str, text: str) -> str:
     """
     text = text.strip()
     name = _NAMES.get(network, network)
+    if network != "ethereum" and params_name != "main":
+        name += f" {params_name}"
     if not text.isascii() or not text.isprintable() or " " in text or len(text) > 110:  # noqa: PLR2004 -- far above all
         raise AddressInvalid(network=name)
     if network == "ethereum":
@@ -62,8 +70,8 @@ def _check_ethereum(text: str, name: str) -> str:
     if body != body.lower() and body != body.upper() and not is_checksum_address(text):
         raise AddressChecksum(network=name)
     canonical = to_checksum_address(text)
-    if int(body, 16) == 0:
-        raise AddressNotSupported(network=name, use="0x")
+    if int(body, 16) <= _RESERVED:
+        raise AddressNobody(network=name)
     return str(canonical)
 
 
@@ -80,7 +88,7 @@ def _check_family(params: Params, text: str, name: str) -> str:
     version = payload[0]
     if version in params.p2pkh + params.p2sh:
         return text
-    if version == 0x05 and name == "Litecoin":  # noqa: PLR2004 -- old Litecoin P2SH looks like Bitcoin's
+    if version == 0x05 and params.hrp == "ltc":  # noqa: PLR2004 -- old Litecoin P2SH looks like Bitcoin's
         raise AddressNotSupported(network=name, use="M")
     raise AddressOtherNetwork(other=KNOWN_VERSION.get(version, _("another network")), network=name)
 
@@ -89,7 +97,7 @@ def _check_bech32(params: Params, text: str, hrp: str, name: str) -> str:
     if text not in (text.lower(), text.upper()):
         raise AddressChecksum(network=name)
     if hrp != params.hrp:
-        if "mweb" in hrp and name == "Litecoin":
+        if "mweb" in hrp and name.startswith("Litecoin"):
             raise AddressNotSupported(network=name, use=f"{params.hrp}1q")
         raise AddressOtherNetwork(other=KNOWN_HRP[hrp], network=name)
     canonical = text.lower()

@@ -9,12 +9,14 @@ from functools import lru_cache
 
 from bip32 import BIP32
 from coincurve import PublicKey
-from embit import bech32, script
+from embit import script
 from embit.bip32 import HDKey
+from embit.ec import PublicKey as EmbitKey
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from wallets.chains.params import NETWORKS
+from wallets.chains.segwit import encode_program
 
 
 class DerivationMismatch(Exception):
@@ -34,7 +36,7 @@ def derive_address(network: str, params: str, account_key: str, branch: int, ind
     """Derive with embit."""
     public = _embit_branch(account_key, branch).child(index).get_public_key()
     if network == "ethereum":
-        x_y = PublicKey(public.sec()).format(compressed=False)[1:]
+        x_y = EmbitKey(public._point, compressed=False).sec()[1:]  # noqa: SLF001 -- embit has no other way
         return str(to_checksum_address(keccak(x_y)[-20:]))
     return str(script.p2wpkh(public).address({"bech32": NETWORKS[(network, params)].hrp}))
 
@@ -56,7 +58,7 @@ def derive_again(network: str, params: str, account_key: str, branch: int, index
         x_y = PublicKey(compressed).format(compressed=False)[1:]
         return _eip55(keccak(x_y)[-20:].hex())
     digest = hashlib.new("ripemd160", hashlib.sha256(compressed).digest()).digest()
-    return str(bech32.encode(NETWORKS[(network, params)].hrp, 0, list(digest)))
+    return encode_program(NETWORKS[(network, params)].hrp, digest)
 
 
 def _eip55(body: str) -> str:

@@ -23,13 +23,14 @@ from wallets.chains.protocol import (
     Unknown,
     Unspent,
 )
-from wallets.chains.rpc import RPCClient, RPCError
+from wallets.chains.rpc import METHOD_NOT_FOUND, RPCClient, RPCError, distrust_answers
+from wallets.chains.signing import read_signed_evm
 
 PLAIN_GAS = 21_000
-_KNOWN = ("already known", "already imported", "known transaction")
 _BATCH = 500
 
 
+@distrust_answers
 class EVMChain:
     """An Ethereum node of `code`. Not shared between threads."""
 
@@ -70,6 +71,7 @@ class EVMChain:
         )
 
     def _batch(self, *questions: tuple[str, list[Any]], optional: tuple[int, ...] = ()) -> list[Any]:
+        """Ask in one request. A method that the node does not have answers None where that is allowed."""
         results: list[Any] = []
         try:
             return self.rpc.batch(list(questions))
@@ -80,7 +82,8 @@ class EVMChain:
             try:
                 results.append(self.rpc.call(method, *params))
             except RPCError as error:
-                if place not in optional:
+                # Any other error may pass: concluding "nothing there" from it would lose a deposit for ever.
+                if place not in optional or error.code != METHOD_NOT_FOUND:
                     raise ChainError(str(error)) from error
                 results.append(None)
         return results
@@ -99,10 +102,12 @@ class EVMChain:
         )
         self.sees_internal = traces is not None
         by_hash = {receipt["transactionHash"]: receipt for receipt in receipts or []}
-        if any(receipt["blockHash"] != block["hash"] for receipt in by_hash.values()):
+        if any(part.get("blockHash") != block["hash"] for part in [*by_hash.values(), *(traces or [])]):
             raise ChainError("the chain moved while a block was read")
-        internal = _internal_movements(traces or [], block["hash"])
-        txs = tuple(_read_tx(tx, by_hash.get(tx["hash"]), internal.get(tx["hash"], ())) for tx in block["transactions"])
+        if any(tx["hash"] not in by_hash for tx in block["transactions"]):
+            raise ChainError("the node left out a receipt")  # without it, a failed payment would look like a good one
+        internal = _internal_movements(traces or [])
+        txs = tuple(_read_tx(tx, by_hash[tx["hash"]], internal.get(tx["hash"], ())) for tx in block["transactions"])
         return Block(int(block["number"], 16), block["hash"], block["parentHash"], _time(block["timestamp"]), txs)
 
     def list_mempool(self) -> list[str]:
@@ -118,25 +123,33 @@ class EVMChain:
         tx = self._ask("eth_getTransactionByHash", txid)
         return _read_tx(tx, None, ()) if tx else None
 
-    def find_tx(self, txid: str) -> TxStatus:
+    def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         tx, receipt = self._batch(("eth_getTransactionByHash", [txid]), ("eth_getTransactionReceipt", [txid]))
         if receipt:
             return TxStatus("mined", int(receipt["blockNumber"], 16), receipt["blockHash"])
-        return TxStatus("mempool" if tx else "unknown")
+        if tx:
+            return TxStatus("mempool")
+        return TxStatus("conflicted" if raw and self._nonce_is_used(raw) else "unknown")
+
+    def _nonce_is_used(self, raw: str) -> bool:
+        signed = read_signed_evm(raw)
+        return self.next_nonce(signed.sender) > signed.nonce
 
     def broadcast(self, raw: str) -> Sent | Refused | Unknown:
-        txid = "0x" + keccak(hexstr=raw).hex()
         try:
-            return Sent(str(self.rpc.call("eth_sendRawTransaction", raw)))
+            txid = "0x" + keccak(hexstr=raw).hex()
+        except ValueError as error:
+            return Refused("not_a_transaction", str(error))
+        try:
+            said = self.rpc.call("eth_sendRawTransaction", raw)
         except RPCError as error:
-            if any(text in error.message.lower() for text in _KNOWN):
-                return Sent(txid)
             return self._explain(txid, error)
         except ChainError as error:
             return Unknown(str(error))
+        return Sent(txid) if said == txid else Unknown(f"the node answered another id: {said}")
 
     def _explain(self, txid: str, error: RPCError) -> Sent | Refused | Unknown:
-        """A used nonce may mean that this very transaction was mined: that is success."""
+        """Look the transaction up: "known already" and "nonce too low" may both mean that it is there: success."""
         try:
             known = self.find_tx(txid).state in ("mined", "mempool")
         except ChainError as trouble:
@@ -197,13 +210,13 @@ def _read_tx(tx: dict[str, Any], receipt: dict[str, Any] | None, internal: tuple
     )
 
 
-def _internal_movements(traces: list[dict[str, Any]], block_hash: str) -> dict[str, tuple[Movement, ...]]:
+def _internal_movements(traces: list[dict[str, Any]]) -> dict[str, tuple[Movement, ...]]:
     """Find value that contracts sent: calls below the top level that moved value, and whose every caller succeeded."""
     failed = {(trace.get("transactionHash"), tuple(trace["traceAddress"])) for trace in traces if trace.get("error")}
     found: dict[str, list[Movement]] = {}
     for trace in traces:
         path, txid = tuple(trace["traceAddress"]), trace.get("transactionHash")
-        if trace["type"] not in ("call", "suicide") or not txid or trace.get("blockHash") != block_hash:
+        if trace["type"] not in ("call", "suicide") or not txid:
             continue
         action = trace["action"]
         target, value = _target(trace["type"], action, path)

@@ -22,23 +22,24 @@ NETWORKS: dict[tuple[str, str], Params] = {
 
 # What other networks' addresses look like, to say so instead of "invalid".
 KNOWN_HRP = {
-    "ltc": "Litecoin",
-    "tltc": "Litecoin test network",
+    "ltc": "Litecoin mainnet",
+    "tltc": "Litecoin testnet",
     "rltc": "Litecoin regtest",
     "ltcmweb": "Litecoin MWEB",
     "tmweb": "Litecoin MWEB",
-    "bc": "Bitcoin",
-    "tb": "Bitcoin test network",
+    "bc": "Bitcoin mainnet",
+    "tb": "Bitcoin testnet",
     "bcrt": "Bitcoin regtest",
 }
 KNOWN_VERSION = {
-    0x00: "Bitcoin",
-    0x05: "Bitcoin",
-    0x30: "Litecoin",
-    0x32: "Litecoin",
-    0x1E: "Dogecoin",
-    0x16: "Dogecoin",
-    0x6F: "a test network",
-    0xC4: "a test network",
-    0x3A: "a test network",
+    0x00: "Bitcoin mainnet",
+    0x05: "Bitcoin mainnet",
+    0x30: "Litecoin mainnet",
+    0x32: "Litecoin mainnet",
+    0x1E: "Dogecoin mainnet",
+    0x16: "Dogecoin mainnet",
+    0x71: "Dogecoin testnet",
+    0x6F: "Bitcoin or Litecoin testnet",
+    0xC4: "Bitcoin or Litecoin testnet",
+    0x3A: "Litecoin testnet",
 }

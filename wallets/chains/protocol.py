@@ -130,9 +130,11 @@ class Chain(Protocol):
     def read_mempool_tx(self, txid: str) -> Tx | None:
         """Read an unmined transaction; None when it is gone meanwhile."""
 
-    def find_tx(self, txid: str) -> TxStatus: ...
+    def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
+        """Say where a transaction is. Only who gives its bytes can learn "conflicted": nodes forget what lost."""
 
-    def broadcast(self, raw: str) -> Sent | Refused | Unknown: ...
+    def broadcast(self, raw: str) -> Sent | Refused | Unknown:
+        """Send signed bytes; safe to repeat for ever. Known before, mined and mined long ago are all Sent."""
 
     def fee_quote(self) -> FeeQuote: ...
 

@@ -1,11 +1,18 @@
 """JSON-RPC over HTTP for coin nodes: errors told apart from silence, numbers as Decimal, batches in one request."""
 
+import functools
 import itertools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from core.http import HTTPClient, HTTPFailure
 from wallets.chains.protocol import ChainError
+
+METHOD_NOT_FOUND = -32601
+Adapter = TypeVar("Adapter")
+# What reading an answer of another shape than promised raises.
+_NONSENSE = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class RPCError(Exception):
@@ -65,8 +72,29 @@ class RPCClient:
         if not isinstance(answer, dict):
             raise ChainError("the node's answer is not JSON-RPC")
         error = answer.get("error")
-        if error:
+        if isinstance(error, dict):
             raise RPCError(int(error.get("code", 0)), str(error.get("message", "")))
+        if error:
+            raise RPCError(0, str(error))
         if "result" not in answer:
             raise ChainError("the node's answer has no result")
         return answer["result"]
+
+
+def distrust_answers(adapter: type[Adapter]) -> type[Adapter]:
+    """Let every public method of an adapter raise ChainError where the node's answer has another shape than promised."""
+    for name, member in list(vars(adapter).items()):
+        if callable(member) and not name.startswith("_"):
+            setattr(adapter, name, _distrusting(member))
+    return adapter
+
+
+def _distrusting(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def asked(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except _NONSENSE as error:
+            raise ChainError(f"{method.__name__}: the node's answer makes no sense ({error!r})") from error
+
+    return asked

@@ -4,13 +4,19 @@ Bitcoin family: P2WPKH inputs, replaceable by fee (BIP-125). Ethereum: EIP-1559 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from embit import base58, bech32, script, transaction
 from embit.bip32 import HDKey
 from embit.script import Witness
 
+from wallets.chains.params import NETWORKS
+
 _REPLACEABLE = 0xFFFFFFFD
 _SIGHASH_ALL = b"\x01"
+_VERSION_AND_HASH = 21
+_P2PKH = {version for params in NETWORKS.values() for version in params.p2pkh}
+_P2SH = {version for params in NETWORKS.values() for version in params.p2sh}
 
 
 class BadTransaction(ValueError):
@@ -30,7 +36,7 @@ def build_and_sign_utxo(
     account = HDKey.from_string(account_private)
     keys = [account.derive([branch, index]).key for _, _, _, branch, index in inputs]
     vin = [transaction.TransactionInput(bytes.fromhex(txid), vout, sequence=_REPLACEABLE) for txid, vout, *_ in inputs]
-    vout = [transaction.TransactionOutput(minor, _script_of(address)) for address, minor in outputs]
+    vout = [transaction.TransactionOutput(minor, script_of(address)) for address, minor in outputs]
     tx = transaction.Transaction(version=2, vin=vin, vout=vout, locktime=0)
     for place, (key, (_, _, minor, _, _)) in enumerate(zip(keys, inputs, strict=True)):
         public = key.get_public_key()
@@ -41,7 +47,7 @@ def build_and_sign_utxo(
     return raw.hex(), tx.txid().hex(), _virtual_size(tx, raw)
 
 
-def _script_of(address: str) -> script.Script:
+def script_of(address: str) -> script.Script:
     """Return the output script of an address of any network of the family; bech32 by program, base58 by version."""
     hrp = address.lower().rpartition("1")[0]
     if hrp:
@@ -49,16 +55,18 @@ def _script_of(address: str) -> script.Script:
         if version is not None:
             return script.Script(bytes([0x50 + version if version else 0, len(program)]) + bytes(program))
     payload = base58.decode_check(address)
-    if payload[0] in (0x05, 0x32, 0x3A, 0xC4, 0x16):
+    if len(payload) == _VERSION_AND_HASH and payload[0] in _P2SH:
         return script.Script(b"\xa9\x14" + payload[1:] + b"\x87")
-    return script.Script(b"\x76\xa9\x14" + payload[1:] + b"\x88\xac")
+    if len(payload) == _VERSION_AND_HASH and payload[0] in _P2PKH:
+        return script.Script(b"\x76\xa9\x14" + payload[1:] + b"\x88\xac")
+    raise BadTransaction(f"{address} is no address that this code pays to")
 
 
 def _compare(raw: bytes, inputs: Sequence[tuple[str, int, int, int, int]], outputs: Sequence[tuple[str, int]]) -> None:
     built = transaction.Transaction.parse(raw)
     spends = [(i.txid.hex(), i.vout) for i in built.vin]
     pays = [(o.script_pubkey.data, o.value) for o in built.vout]
-    wanted = [(_script_of(address).data, minor) for address, minor in outputs]
+    wanted = [(script_of(address).data, minor) for address, minor in outputs]
     if spends != [(txid, vout) for txid, vout, *_ in inputs] or pays != wanted:
         raise BadTransaction("the signed transaction differs from the request")
 
@@ -90,3 +98,34 @@ def build_and_sign_evm(
         key,
     )
     return "0x" + signed.raw_transaction.hex().removeprefix("0x"), "0x" + signed.hash.hex().removeprefix("0x")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedTransfer:
+    """What a signed EIP-1559 transaction says; `to` is in lower case and empty where a contract is made."""
+
+    sender: str
+    nonce: int
+    to: str
+    value: int
+    gas: int
+    max_fee: int
+    chain_id: int
+
+
+def read_signed_evm(raw: str) -> SignedTransfer:
+    """Read a signed EIP-1559 transaction back, sender included. Raises: ValueError, TypeError and kin for other bytes."""
+    from eth_account import Account  # noqa: PLC0415 -- takes seconds to import; web processes never need it
+    from eth_account.typed_transactions import TypedTransaction  # noqa: PLC0415 -- likewise
+    from hexbytes import HexBytes  # noqa: PLC0415 -- likewise
+
+    fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()
+    return SignedTransfer(
+        sender=str(Account.recover_transaction(raw)),
+        nonce=int(fields["nonce"]),
+        to="0x" + bytes(fields["to"]).hex() if fields["to"] else "",
+        value=int(fields["value"]),
+        gas=int(fields["gas"]),
+        max_fee=int(fields["maxFeePerGas"]),
+        chain_id=int(fields["chainId"]),
+    )

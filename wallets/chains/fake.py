@@ -1,0 +1,259 @@
+"""A chain in memory that keeps the adapters' contract: for unit tests that need blocks, reorganisations and silence.
+
+Blocks appear when `mine()` is called. A faucet stands for everybody else: `send()` pays from it. Faults are switched on
+by attributes: `down`, `lose_answers`, `syncing`, `peers`, `lag`.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from embit.transaction import Transaction, TransactionInput, TransactionOutput
+
+from core import clock
+from wallets.chains.fake_rules import FAUCET_TXID, AccountRules, Candidate, OutputRules
+from wallets.chains.protocol import (
+    Block,
+    ChainError,
+    FeeQuote,
+    Movement,
+    Refused,
+    Sent,
+    Tip,
+    Tx,
+    TxStatus,
+    Unknown,
+    Unspent,
+)
+from wallets.chains.signing import build_and_sign_evm, script_of
+
+FAUCET_KEY = b"\x07" * 32
+CHAIN_ID = 31337
+FAUCET_FEE = 1000  # satoshi, or wei per gas, that a faucet payment offers
+
+
+class FakeChain:
+    """The fake of `code`: Ethereum's rules for "ethereum", the Bitcoin family's for any other chain."""
+
+    def __init__(self, code: str, *, now: Callable[[], datetime] = clock.now) -> None:
+        self.code, self._now = code, now
+        self.rules: OutputRules | AccountRules = AccountRules(CHAIN_ID) if code == "ethereum" else OutputRules(code)
+        self.has_nonces = self.rules.has_nonces
+        self.chain_id = CHAIN_ID if self.has_nonces else 0
+        self._salt = itertools.count(1)
+        self._faucet = itertools.count()
+        self._sent: dict[str, tuple[int, int]] = {}  # faucet payments: their input or nonce, their bid
+        self.blocks: list[Block] = []
+        self.pool: dict[str, Candidate] = {}
+        self.seen: dict[str, Candidate] = {}  # every transaction ever taken, to mine it again
+        self.contracts: set[str] = set()
+        self.fees = FeeQuote(10) if not self.has_nonces else FeeQuote(2 * 10**9, 3 * 10**9, 10**9)
+        self.down, self.syncing, self.peers, self.lag = False, False, 8, 0
+        self.lose_answers = 0  # so many broadcasts are taken, but their answers never arrive
+        self.calls = 0
+        if isinstance(self.rules, AccountRules):
+            from eth_account import Account  # noqa: PLC0415 -- slow to import
+
+            self.rules.rich.add(str(Account.from_key(FAUCET_KEY).address))
+        self._append(())
+
+    # --- what a test does to the chain -------------------------------------------------------------------------------
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine everything in the pool into one block, and empty ones after it. Coinbases pay nobody of ours."""
+        for _ in range(blocks):
+            self._append(tuple(self.pool.values()))
+
+    def send(self, address: str, minor: int) -> str:
+        """Pay from the faucet and return the transaction's id; it waits in the pool."""
+        return self._pay(address, minor, next(self._faucet), FAUCET_FEE)
+
+    def replace(self, txid: str, address: str, minor: int) -> str:
+        """Let the faucet outbid its own unmined payment with another one; return the new id."""
+        claim, bid = self._sent[txid]
+        return self._pay(address, minor, claim, bid * 2)
+
+    def send_internal(self, address: str, minor: int) -> str:
+        """Let a contract pay `address` inside somebody's transaction: accounts alone."""
+        if not isinstance(self.rules, AccountRules):
+            raise TypeError(f"{self.code} has no contracts")
+        txid = self.send("0x" + "11" * 20, minor)
+        self.rules.internal[txid] = (Movement("t0", address, minor),)
+        return txid
+
+    def fail(self, txid: str) -> None:
+        """Let a payment in the pool be mined and fail: accounts alone."""
+        if not isinstance(self.rules, AccountRules):
+            raise TypeError(f"{self.code} mines no failures")
+        self.rules.failing.add(txid)
+
+    def drop(self, txid: str) -> None:
+        """Forget an unmined transaction, as nodes do with cheap ones."""
+        del self.pool[txid]
+
+    def reorganise(self, depth: int, *, keep: bool = True) -> None:
+        """Replace the last `depth` blocks by `depth` + 1 others. Without `keep` their transactions stay unmined."""
+        gone = [tx.txid for block in self.blocks[-depth:] for tx in block.txs]
+        self.blocks = self.blocks[:-depth]
+        self.rules.forget()
+        for block in self.blocks:
+            self.rules.apply(block)
+        self.pool = {txid: self.seen[txid] for txid in gone} | self.pool
+        for _ in range(depth + 1):
+            self._append(tuple(self.pool.values()) if keep else ())
+
+    def _append(self, candidates: tuple[Candidate, ...]) -> None:
+        height = len(self.blocks)
+        parent = self.blocks[-1].hash if self.blocks else ""
+        block_hash = hashlib.sha256(f"{self.code}:{height}:{parent}:{next(self._salt)}".encode()).hexdigest()
+        block_hash = "0x" + block_hash if self.has_nonces else block_hash
+        block = Block(height, block_hash, parent, self._now(), tuple(self.rules.mine(c) for c in candidates))
+        self.blocks.append(block)
+        self.rules.apply(block)
+        self.pool = {k: c for k, c in self.pool.items() if c not in candidates}
+
+    def _pay(self, address: str, minor: int, claim: int, bid: int) -> str:
+        if self.has_nonces:
+            raw, _ = build_and_sign_evm(CHAIN_ID, claim, address, minor, 21_000, bid, bid, FAUCET_KEY)
+        else:
+            vin = [TransactionInput(bytes.fromhex(FAUCET_TXID), claim, sequence=0xFFFFFFFD)]
+            rest = 1000 * 10**8 - minor - bid
+            vout = [TransactionOutput(minor, script_of(address)), TransactionOutput(rest, _nobody())]
+            raw = Transaction(vin=vin, vout=vout).serialize().hex()
+        answer = self._take(raw)
+        if not isinstance(answer, Sent):
+            raise TypeError(f"the faucet's payment was refused: {answer}")
+        self._sent[answer.txid] = (claim, bid)
+        return answer.txid
+
+    # --- the contract ------------------------------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        self.calls += 1
+        if self.down:
+            raise ChainError("the node is down")
+
+    def identity(self) -> str:
+        self._listen()
+        return f"{self.chain_id}:{self.blocks[0].hash}" if self.has_nonces else self.blocks[0].hash
+
+    def tip(self) -> Tip:
+        self._listen()
+        block = self.blocks[-1 - self.lag]
+        return Tip(block.height, block.hash, block.at, self.syncing, self.peers)
+
+    def block_hash(self, height: int) -> str | None:
+        self._listen()
+        return self.blocks[height].hash if 0 <= height < len(self.blocks) - self.lag else None
+
+    def read_block(self, block_hash: str) -> Block:
+        self._listen()
+        for block in self.blocks:
+            if block.hash == block_hash:
+                return block
+        raise ChainError(f"block {block_hash} is gone")
+
+    def list_mempool(self) -> list[str]:
+        self._listen()
+        return list(self.pool)
+
+    def read_mempool_tx(self, txid: str) -> Tx | None:
+        self._listen()
+        return self.pool[txid].tx if txid in self.pool else None
+
+    def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
+        self._listen()
+        if txid in self.pool:
+            return TxStatus("mempool")
+        for block in self.blocks:
+            if any(tx.txid == txid for tx in block.txs):
+                return TxStatus("mined", block.height, block.hash)
+        claims = self.rules.read(raw).claims if raw else frozenset()
+        taken = {claim for c in self.pool.values() for claim in c.claims} if not self.has_nonces else set()
+        lost = any(claim in taken or self.rules.is_used(claim) for claim in claims)
+        return TxStatus("conflicted" if lost else "unknown")
+
+    def broadcast(self, raw: str) -> Sent | Refused | Unknown:
+        try:
+            self._listen()
+        except ChainError as error:
+            return Unknown(str(error))
+        answer = self._take(raw)
+        if self.lose_answers and isinstance(answer, Sent):
+            self.lose_answers -= 1
+            return Unknown("the answer did not arrive in time")
+        return answer
+
+    def _take(self, raw: str) -> Sent | Refused:
+        try:
+            new = self.rules.read(raw)
+        except Exception as error:  # noqa: BLE001 -- the parsers raise many kinds; whatever it is, it is no transaction
+            return Refused("-22", f"TX decode failed: {error!r}")
+        mined = any(tx.txid == new.tx.txid for block in self.blocks for tx in block.txs)
+        if new.tx.txid in self.pool or mined:
+            return Sent(new.tx.txid)
+        rivals = [old for old in self.pool.values() if old.claims & new.claims]
+        others = [old for old in self.pool.values() if old not in rivals]
+        refusal = self.rules.refuse(new, others)
+        if refusal:
+            return refusal
+        if not all(self.rules.outbids(new, old) for old in rivals):
+            return Refused("-26", "insufficient fee, rejecting replacement")
+        self.pool = {old.tx.txid: old for old in others} | {new.tx.txid: new}
+        self.seen[new.tx.txid] = new
+        return Sent(new.tx.txid)
+
+    def fee_quote(self) -> FeeQuote:
+        self._listen()
+        return self.fees
+
+    def estimate_gas(self, address: str) -> int:
+        self._listen()
+        if not self.has_nonces:
+            return 0
+        return 36_000 if address in self.contracts else 21_000
+
+    def is_payable(self, address: str) -> bool:
+        self._listen()
+        if self.has_nonces:
+            return _is_checksummed(address)
+        try:
+            script_of(address)
+        except Exception:  # noqa: BLE001 -- embit raises several kinds for malformed text; all mean the same here
+            return False
+        return True
+
+    def balance(self, addresses: list[str]) -> dict[str, int]:
+        self._listen()
+        if isinstance(self.rules, AccountRules):
+            return {address: self.rules.balances.get(address, 0) for address in addresses}
+        held = dict.fromkeys(addresses, 0)
+        for address, minor, _height in self.rules.coins.values():
+            if address in held:
+                held[address] += minor
+        return held
+
+    def list_unspent(self, addresses: list[str]) -> list[Unspent]:
+        self._listen()
+        if isinstance(self.rules, AccountRules):
+            return []
+        coins = self.rules.coins.items()
+        return [Unspent(*outpoint, *coin) for outpoint, coin in coins if coin[0] in addresses]
+
+    def next_nonce(self, address: str) -> int:
+        self._listen()
+        return self.rules.nonces.get(address, 0) if isinstance(self.rules, AccountRules) else 0
+
+
+def _nobody() -> Any:
+    from embit.script import Script  # noqa: PLC0415 -- for this one line
+
+    return Script(b"\x00\x14" + b"\x00" * 20)
+
+
+def _is_checksummed(address: str) -> bool:
+    from eth_utils.address import is_checksum_address  # noqa: PLC0415 -- slow to import
+
+    return bool(is_checksum_address(address))
