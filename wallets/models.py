@@ -1,6 +1,7 @@
 """Coins in and out, as rows: what we know of each chain, addresses, deposits, coins, payouts and their attempts."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -65,6 +66,7 @@ class Address(models.Model):
                 fields=("chain", "owner_ref"), condition=~Q(owner_ref=""), name="address_one_order"
             ),
         )
+        indexes = (models.Index(fields=("address",), opclasses=("varchar_pattern_ops",), name="address_by_prefix"),)
 
     def __str__(self) -> str:
         return f"{self.chain} {self.address}"
@@ -117,6 +119,9 @@ class Deposit(models.Model):
             models.Index(fields=("chain", "block_height"), name="deposit_by_block"),
             models.Index(fields=("chain", "id"), condition=Q(state=states.SEEN), name="deposit_unconfirmed"),
             models.Index(fields=("deadline",), condition=Q(disposition=states.WAITING), name="deposit_waiting"),
+            # For people: the beginning of an id, and a span of time. BRIN costs next to nothing where time only grows.
+            models.Index(fields=("txid",), opclasses=("varchar_pattern_ops",), name="deposit_by_txid"),
+            BrinIndex(fields=("first_seen_at",), autosummarize=True, name="deposit_by_time"),
         )
 
     def __str__(self) -> str:
@@ -165,6 +170,7 @@ class Payout(models.Model):
             models.Index(fields=("id",), condition=Q(news=True), name="payout_news"),
             models.Index(fields=("chain", "state", "id"), name="payout_by_chain_state"),
             models.Index(fields=("owner_ref", "id"), name="payout_of_order"),
+            BrinIndex(fields=("requested_at",), autosummarize=True, name="payout_by_time"),
         )
 
     def __str__(self) -> str:
@@ -199,6 +205,8 @@ class Attempt(models.Model):
         indexes = (
             models.Index(fields=("chain", "next_send_at"), condition=Q(next_send_at__isnull=False), name="attempt_due"),
             models.Index(fields=("chain", "block_height"), name="attempt_by_block"),
+            models.Index(fields=("txid",), opclasses=("varchar_pattern_ops",), name="attempt_by_txid"),
+            BrinIndex(fields=("signed_at",), autosummarize=True, name="attempt_by_time"),
         )
 
     def __str__(self) -> str:
@@ -223,6 +231,7 @@ class Coin(models.Model):
         constraints = (models.UniqueConstraint(fields=("chain", "txid", "vout"), name="coin_unique"),)
         indexes = (
             models.Index(fields=("chain", "amount_minor"), condition=Q(usable=True, spent_txid=""), name="coin_usable"),
+            models.Index(fields=("txid",), opclasses=("varchar_pattern_ops",), name="coin_by_txid"),
         )
 
     def __str__(self) -> str:

@@ -153,7 +153,7 @@ def _read_wanted(body: dict[str, Any]) -> _Wanted:
     pair = body.get("pair")
     name = pair.get("name") if isinstance(pair, dict) else pair
     if not isinstance(name, str) or not name.strip():
-        raise FieldInvalid(_("Name the pair, for example {\"name\": \"ETHLTC\"}."), field="pair")
+        raise FieldInvalid(_('Name the pair, for example {"name": "ETHLTC"}.'), field="pair")
     return _Wanted(
         pair=name.strip(),
         base=read_amount(body.get("amount_base"), "amount_base"),

@@ -12,7 +12,9 @@ PREFLIGHT = {
 }
 
 
-@pytest.mark.parametrize("path", ["/en/api/v1/orders/", "/en/api/v1/orders/O1/", "/en/api/v1/nothing/here", "/api/v1/pair/"])
+@pytest.mark.parametrize(
+    "path", ["/en/api/v1/orders/", "/en/api/v1/orders/O1/", "/en/api/v1/nothing/here", "/api/v1/pair/"]
+)
 def test_any_origin_may_ask_with_the_headers_that_clients_send(path):
     answer = Client().options(path, headers=PREFLIGHT)
 

@@ -1,0 +1,165 @@
+"""Deposits, payouts, attempts, coins and freezes, to look at. Payments are released or stopped by commands."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from core.assets import list_assets
+from core.read_only import ReadOnlyAdmin, ReadOnlyInline, amount
+from wallets import states
+from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout
+
+MAX_FOUND = 100
+
+
+class OpenDepositFilter(admin.SimpleListFilter):
+    """The deposits that somebody or something still has to act on; each choice has an index of its own."""
+
+    title, parameter_name = "open", "open"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 -- Django's signature
+        """Offer the two kinds of open deposits."""
+        return [("waiting", "waiting for a decision"), ("unconfirmed", "not confirmed yet")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> QuerySet[Deposit]:  # noqa: ARG002 -- as above
+        """Keep the chosen kind."""
+        chosen = {"waiting": Q(disposition=states.WAITING), "unconfirmed": Q(state=states.SEEN)}.get(self.value() or "")
+        return queryset.filter(chosen) if chosen else queryset
+
+
+class PayoutStateFilter(admin.SimpleListFilter):
+    """By state; naming every chain lets the index (chain, state, id) serve."""
+
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 -- Django's signature
+        """Offer every state."""
+        return [(state, state) for state in states.PAYOUT.states]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payout]) -> QuerySet[Payout]:  # noqa: ARG002 -- as above
+        """Keep the payouts in the chosen state."""
+        if not self.value():
+            return queryset
+        chains = {asset.network for asset in list_assets() if asset.network}
+        return queryset.filter(chain__in=chains, state=self.value())
+
+
+class AttemptInline(ReadOnlyInline):
+    """The signed transactions of one payout."""
+
+    model = Attempt
+    fields = ("n", "txid", "fee_minor", "signed_at", "journaled_at", "sent_at", "answer", "block_height", "reverted")
+
+
+@admin.register(Deposit)
+class DepositAdmin(ReadOnlyAdmin):
+    """What was paid to addresses of ours."""
+
+    list_display = (
+        "txid",
+        "position",
+        "received",
+        "owner_ref",
+        "state",
+        "disposition",
+        "next_actor",
+        "deadline",
+        "block_height",
+        "first_seen_at",
+    )
+    list_filter = (OpenDepositFilter, "first_seen_at")
+    list_select_related = ("asset", "address")
+    search_help_text: ClassVar[str] = "Reference of the order, or the beginning of a transaction id or address"
+
+    @admin.display(description="amount")
+    def received(self, deposit: Deposit) -> str:
+        """Show the amount."""
+        return amount(deposit.amount_minor, deposit.asset)
+
+    def find(self, queryset: QuerySet[Deposit], term: str) -> QuerySet[Deposit]:
+        """Find by transaction, order or address."""
+        addresses = Address.objects.filter(address__startswith=term).values_list("pk", flat=True)[:MAX_FOUND]
+        return queryset.filter(Q(txid__startswith=term) | Q(owner_ref=term.upper()) | Q(address_id__in=list(addresses)))
+
+
+@admin.register(Payout)
+class PayoutAdmin(ReadOnlyAdmin):
+    """What we owe and paid."""
+
+    list_display = (
+        "purpose",
+        "owed",
+        "address",
+        "state",
+        "txid",
+        "paid_fee",
+        "requested_at",
+        "confirmed_at",
+        "problem",
+    )
+    list_filter = (PayoutStateFilter, "requested_at")
+    list_select_related = ("asset",)
+    inlines = (AttemptInline,)
+    search_help_text: ClassVar[str] = "Reference of the order, purpose, or the beginning of a transaction id"
+
+    @admin.display(description="amount")
+    def owed(self, payout: Payout) -> str:
+        """Show the amount."""
+        return amount(payout.amount_minor, payout.asset)
+
+    @admin.display(description="fee paid")
+    def paid_fee(self, payout: Payout) -> str:
+        """Show what the miners got."""
+        return amount(payout.fee_minor, payout.asset)
+
+    def find(self, queryset: QuerySet[Payout], term: str) -> QuerySet[Payout]:
+        """Find by order, purpose or the transaction of any attempt."""
+        attempts = Attempt.objects.filter(txid__startswith=term).values_list("payout_id", flat=True)[:MAX_FOUND]
+        return queryset.filter(Q(owner_ref=term.upper()) | Q(purpose__startswith=term) | Q(pk__in=list(attempts)))
+
+
+@admin.register(Attempt)
+class AttemptAdmin(ReadOnlyAdmin):
+    """Signed transactions; the bytes themselves are not shown in lists."""
+
+    list_display = ("txid", "payout", "n", "signed_at", "sent_at", "next_send_at", "answer", "block_height", "reverted")
+    list_filter = ("signed_at",)
+    list_select_related = ("payout",)
+    search_help_text: ClassVar[str] = "The beginning of a transaction id"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
+        """Leave the bytes out of lists; a detail reads them when it shows them."""
+        return super().get_queryset(request).defer("raw")
+
+    def find(self, queryset: QuerySet[Attempt], term: str) -> QuerySet[Attempt]:
+        """Find by transaction."""
+        return queryset.filter(txid__startswith=term)
+
+
+@admin.register(Coin)
+class CoinAdmin(ReadOnlyAdmin):
+    """Outputs of ours. Amounts are in the chain's smallest unit."""
+
+    list_display = ("txid", "vout", "chain", "amount_minor", "address", "usable", "spent_txid", "spent_height")
+    list_select_related = ("address", "attempt", "deposit")
+    search_help_text: ClassVar[str] = "The beginning of a transaction id"
+
+    def find(self, queryset: QuerySet[Coin], term: str) -> QuerySet[Coin]:
+        """Find by the transaction that made the coin."""
+        return queryset.filter(txid__startswith=term)
+
+
+@admin.register(Freeze)
+class FreezeAdmin(ReadOnlyAdmin):
+    """When payouts were stopped, by whom, and why they run again."""
+
+    list_display = ("scope", "reason", "frozen_at", "frozen_by", "lifted_at", "lifted_by", "lifted_because")
+
+
+@admin.register(ChainState)
+class ChainStateAdmin(ReadOnlyAdmin):
+    """How far each chain has been read, and what is wrong with its node, if anything."""
+
+    list_display = ("code", "height", "block_at", "scan_started_at", "problem", "next_index", "next_nonce")
