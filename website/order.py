@@ -1,6 +1,5 @@
 """The order page: everything its owner may know, live; for anyone else a masked page."""
 
-import io
 from datetime import datetime
 from typing import Any
 
@@ -82,9 +81,9 @@ def draw_qr(request: HttpRequest, reference: str) -> HttpResponse:
     if not read_owner_token(request, order):
         raise Http404
     uri = build_view(order, at=clock.now(), is_owner=True, with_transitions=False).payment_uri
-    picture = io.BytesIO()
-    segno.make(uri, error="m", micro=False).save(picture, kind="svg", scale=8, border=4, light="#fff", dark="#111")
-    return HttpResponse(picture.getvalue(), content_type="image/svg+xml")
+    drawing = segno.make(uri, error="m", micro=False).svg_inline(scale=8, border=4, light="#fff", dark="#111")
+    standalone = drawing.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
+    return HttpResponse(standalone, content_type="image/svg+xml")
 
 
 def _page(order: Order) -> str:
