@@ -5,6 +5,7 @@ twice by independent code before anyone sees it.
 """
 
 from datetime import datetime
+from functools import lru_cache
 
 from django.conf import settings
 from django.db import connection
@@ -58,11 +59,21 @@ def take_address(*, chain: str, owner_ref: str, at: datetime) -> Address:
 
 def house_address(*, chain: str, at: datetime) -> Address:
     """Return the house's own address (funding, change, sender), making its row the first time. Safe to repeat."""
-    address = derive(chain=chain, branch=HOUSE, index=0)
+    address = house_text(chain)
     found, _created = Address.objects.get_or_create(
         chain=chain, address=address, defaults={"account": 0, "branch": HOUSE, "index": 0, "created_at": at}
     )
     return found
+
+
+def house_text(chain: str) -> str:
+    """Return the house's own address; derived once per process and key."""
+    return _house_text(chain, settings.ACCOUNT_KEYS.get(chain, ""), network_params())
+
+
+@lru_cache(maxsize=16)
+def _house_text(chain: str, key: str, params: str) -> str:  # noqa: ARG001 -- the key and the network decide the answer
+    return derive(chain=chain, branch=HOUSE, index=0)
 
 
 def derive(*, chain: str, branch: int, index: int) -> str:

@@ -31,10 +31,11 @@ def _mark_mined(attempt: Attempt, tx: Tx, block: Block) -> None:
     attempt.next_send_at, attempt.answer = None, "mined"
     attempt.save(update_fields=("block_height", "block_hash", "reverted", "mined_fee_minor", "next_send_at", "answer"))
     # The other attempts of this payout conflict with the mined one: nothing is left to send, their change never exists.
-    siblings = Attempt.objects.filter(payout=attempt.payout_id).exclude(pk=attempt.pk)
-    siblings.update(next_send_at=None, answer="outbid")
-    Coin.objects.filter(attempt__payout=attempt.payout_id).exclude(attempt=attempt).update(usable=False)
-    Coin.objects.filter(attempt=attempt).update(usable=True)
+    if attempt.n > 1 or Attempt.objects.filter(payout=attempt.payout_id, n=2).exists():
+        siblings = Attempt.objects.filter(payout=attempt.payout_id).exclude(pk=attempt.pk)
+        siblings.update(next_send_at=None, answer="outbid")
+        Coin.objects.filter(attempt__payout=attempt.payout_id).exclude(attempt=attempt).update(usable=False)
+        Coin.objects.filter(attempt=attempt).update(usable=True)
     if attempt.payout.state == states.SIGNED:
         # Mined although no answer of ours says it was taken: broadcast, by evidence.
         Payout.objects.filter(pk=attempt.payout_id, state=states.SIGNED).update(state=states.BROADCAST, news=True)

@@ -19,6 +19,8 @@ from wallets.models import Attempt, ChainState, Coin, CoinHold, Deposit, NonceHo
 from wallets.scan_state import find_problem, get_state, trusted_now
 from wallets.signer import Signed, SignerRefused, has_keys, sign_coins, sign_nonce
 
+MOST_SHORT = 5  # payouts in a row that could not be signed end a round
+
 
 def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[[str], None] = lambda _: None) -> int:
     """Sign up to `limit` requested payouts of a chain, oldest first; return how many were signed.
@@ -40,13 +42,16 @@ def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[
             return 0
     except ChainError:
         return 0  # the scan reports a node that does not answer; here there is simply nothing to do
-    signed = 0
+    signed = short = 0
     for payout_id, address in todo:
+        if short > MOST_SHORT:
+            break  # no coins are free before the next round; asking for all the others would be in vain
         try:
             gas = node.estimate_gas(address) if node.has_nonces else 0
         except ChainError:
             continue
-        signed += _sign_one(payout_id, node, fees, first_nonce, gas, at)
+        done = _sign_one(payout_id, node, fees, first_nonce, gas, at)
+        signed, short = signed + done, 0 if done else short + 1
         step("signed")
     return signed
 

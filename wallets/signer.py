@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from wallets.addresses import HOUSE, derive
+from wallets.addresses import HOUSE, house_text
 from wallets.chains.derivation import derive_key
 from wallets.chains.signing import build_and_sign_evm, build_and_sign_utxo
 from wallets.models import Coin
@@ -57,7 +57,7 @@ def sign_coins(
     change = total - amount_minor - fee_minor
     if amount_minor <= 0 or change < 0:
         raise SignerRefused(f"{len(coins)} coins of {total} do not cover {amount_minor} + {fee_minor}")
-    change_address = derive(chain=chain, branch=HOUSE, index=0)
+    change_address = house_text(chain)
     if address == change_address:
         raise SignerRefused("a payout to the house's own address")
     outputs = [(address, amount_minor)]

@@ -5,6 +5,7 @@ sending claims each attempt.
 """
 
 import logging
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
@@ -17,6 +18,8 @@ from wallets.node_pool import get_node, known_mempool
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
+
+LONGEST_ROUND = timedelta(seconds=20)
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +35,14 @@ def scan(*, chain: str, **_: Any) -> None:
 @shared_task
 def pay(*, chain: str, **_: Any) -> None:
     """Sign and send the payouts of a chain."""
-    sign_payouts(node=get_node(chain), at=clock.now())
-    send_due_attempts(node=get_node(chain), at=clock.now())
+    node = get_node(chain)
+    started = clock.now()
+    while clock.now() - started < LONGEST_ROUND:
+        # Few at a time: change can be spent again as soon as the transaction that makes it was sent.
+        signed = sign_payouts(node=node, at=clock.now(), limit=25)
+        send_due_attempts(node=node, at=clock.now())
+        if not signed:
+            break
 
 
 @shared_task
