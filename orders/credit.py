@@ -16,7 +16,7 @@ from orders import states
 from orders.journal import dust_entry, exchange_entry
 from orders.judge import judge
 from orders.models import Order, Promise
-from orders.pricing import Terms, gross_of
+from orders.pricing import gross_of
 from orders.reserves import read_reserves
 from orders.transition import move
 from wallets.deposits import clear_news, decide, list_news
@@ -146,15 +146,7 @@ def _flag(order: Order, exception: str, deadline: datetime, at: datetime) -> Non
 
 def _credit(order: Order, deposit: Deposit, get: Money, at: datetime) -> None:
     """Price the order, once: the deposit becomes the exchange entry. The promise stays open until coins are reserved."""
-    terms = Terms(
-        send_asset=order.send_asset,
-        get_asset=order.get_asset,
-        rate=order.rate,
-        fee_bps=0,
-        network_fee=Money(order.network_fee_minor, order.get_asset),
-        rate_at=order.created_at,
-    )
-    gross = gross_of(Money(deposit.amount_minor, order.send_asset), terms)
+    gross = gross_of(Money(deposit.amount_minor, order.send_asset), rate=order.rate, into=order.get_asset)
     decide(deposit, CREDIT, reason="credited")
     order.priced_at = at
     order.credited_send_minor, order.credited_get_minor = deposit.amount_minor, get.minor

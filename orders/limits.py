@@ -61,6 +61,7 @@ def get_terms(*, pair: Pair, at: datetime) -> tuple[Terms, Reserve]:
     if reserve is None:
         raise PairDisabled(pair=pair.name)
     terms = Terms(
+        pair=pair,
         send_asset=pair.quote,
         get_asset=pair.base,
         rate=customer_rate(ask=rate.ask, spread_bps=pair.spread_bps),
@@ -71,6 +72,19 @@ def get_terms(*, pair: Pair, at: datetime) -> tuple[Terms, Reserve]:
     return terms, reserve
 
 
+def payable_minor(pair: Pair, reserve: Reserve) -> int:
+    """Return the most that one more order of `pair` may promise to pay, fee cap left out, in minor units; pure.
+
+    Bounded by the reserve and by what unpaid orders of the pair may hold together (Pair.unfunded_cap_minor).
+    """
+    if reserve.paused:
+        return 0
+    payable = reserve.available.minor - reserve.network_fee.minor
+    if pair.unfunded_cap_minor is not None:
+        payable = min(payable, pair.unfunded_cap_minor - reserve.unfunded.minor - reserve.network_fee.minor)
+    return max(payable, 0)
+
+
 def limits_of(terms: Terms, reserve: Reserve) -> Limits:
     """Work out the bounds from terms and reserve; pure."""
     send_asset, get_asset = terms.send_asset, terms.get_asset
@@ -78,8 +92,7 @@ def limits_of(terms: Terms, reserve: Reserve) -> Limits:
     from_get = price_get(floor_get, terms).send
     min_send = max(Money(_up(send_asset.minimum_minor, send_asset.quote_step), send_asset), from_get, key=_minor)
     min_get = max(price_send(min_send, terms).get, floor_get, key=_minor)
-    payable = max(reserve.available.minor - reserve.network_fee.minor, 0) if not reserve.paused else 0
-    ceiling = min(payable, get_asset.maximum_minor)
+    ceiling = min(payable_minor(terms.pair, reserve), get_asset.maximum_minor)
     by_reserve = Money(ceiling // get_asset.quote_step * get_asset.quote_step, get_asset)
     own_max = Money(send_asset.maximum_minor // send_asset.quote_step * send_asset.quote_step, send_asset)
     max_get = min(by_reserve, price_send(own_max, terms).get, key=_minor)

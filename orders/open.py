@@ -15,7 +15,7 @@ from core.references import make_reference
 from core.tokens import hash_token, make_token
 from orders import states
 from orders.idempotency import IdempotencyInProgress, IdempotencyRequest, find_replay
-from orders.limits import LiquidityShort
+from orders.limits import LiquidityShort, find_pair, payable_minor
 from orders.models import IdempotencyKey, Order, Promise
 from orders.quotes import Quote
 from orders.reserves import read_reserves
@@ -184,8 +184,7 @@ def _check_promise(quote: Quote, client: Client) -> None:
     if unfunded >= settings.PROMISES_PER_CLIENT:
         raise TooManyOpenOrders
     reserve = read_reserves()[asset.code]
-    needed = quote.get + quote.network_fee
-    if reserve.paused or reserve.available < needed:
+    if quote.get.minor > payable_minor(find_pair(quote.pair), reserve):
         raise LiquidityShort(asset=asset.code)
 
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from core.models import Asset
 from core.money import Money, minor_factor, round_rate
+from ticker.models import Pair
 
 BPS = 10_000
 
@@ -19,6 +20,7 @@ BPS = 10_000
 class Terms:
     """What one pair costs now: `rate` in send asset per get asset (spread included), fee in basis points of the gross."""
 
+    pair: Pair
     send_asset: Asset
     get_asset: Asset
     rate: Decimal
@@ -41,15 +43,15 @@ def customer_rate(*, ask: Decimal, spread_bps: int) -> Decimal:
     return round_rate(Fraction(ask) * (BPS + spread_bps) / BPS, up=True)
 
 
-def gross_of(send: Money, terms: Terms) -> Money:
-    """Return what `send` is worth in the get asset at the rate, before fees, rounded down to the minor unit."""
-    factor = 1 / minor_factor(terms.rate, source=terms.get_asset, target=terms.send_asset)
-    return send.times_floor(factor, terms.get_asset, step=1)
+def gross_of(send: Money, *, rate: Decimal, into: Asset) -> Money:
+    """Return what `send` is worth in `into` at `rate` (send asset per get asset), before fees, rounded down."""
+    factor = 1 / minor_factor(rate, source=into, target=send.asset)
+    return send.times_floor(factor, into, step=1)
 
 
 def price_send(send: Money, terms: Terms) -> Priced:
     """Price an amount to send. The get side may come out at zero or below; the caller refuses it as too small."""
-    gross = gross_of(send, terms)
+    gross = gross_of(send, rate=terms.rate, into=terms.get_asset)
     nominal = Fraction(gross.minor) * (BPS - terms.fee_bps) / BPS - terms.network_fee.minor
     step = terms.get_asset.quote_step
     get = Money(int(nominal // step) * step, terms.get_asset)
@@ -62,7 +64,9 @@ def price_get(get: Money, terms: Terms) -> Priced:
     exact = needed * minor_factor(terms.rate, source=terms.get_asset, target=terms.send_asset)
     step = terms.send_asset.quote_step
     send = Money(-int(-exact // step) * step, terms.send_asset)
-    return Priced(send=send, get=get, fee=gross_of(send, terms) - get - terms.network_fee)
+    return Priced(
+        send=send, get=get, fee=gross_of(send, rate=terms.rate, into=terms.get_asset) - get - terms.network_fee
+    )
 
 
 def pro_rata(*, deposit: Money, send: Money, get: Money) -> Money:

@@ -19,6 +19,7 @@ class Reserve:
     """`available` in minor units, never negative; `network_fee` what a payout is charged, and capped at."""
 
     available: Money
+    unfunded: Money  # promised to orders nobody has paid for yet
     network_fee: Money
     paused: str  # why nothing may be promised now, in a code; empty when it may
 
@@ -73,7 +74,8 @@ def network_fee_of(asset: Asset, rate_minor: int) -> Money:
 def _reserve(asset: Asset, free: int, unfunded: int, rate_minor: int, paused: str) -> Reserve:
     # A fixed rate is a free option until it is paid for: unfunded promises together may hold only a share of the coins.
     share = (free + unfunded) * settings.PROMISED_SHARE_PERCENT // 100 - unfunded
-    return Reserve(Money(max(min(free, share), 0), asset), network_fee_of(asset, rate_minor), paused)
+    available = Money(max(min(free, share), 0), asset)
+    return Reserve(available, Money(unfunded, asset), network_fee_of(asset, rate_minor), paused)
 
 
 _kept = Snapshot(read_reserves)

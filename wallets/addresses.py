@@ -72,7 +72,7 @@ def house_text(chain: str) -> str:
 
 
 @lru_cache(maxsize=16)
-def _house_text(chain: str, key: str, params: str) -> str:  # noqa: ARG001 -- the key and the network decide the answer
+def _house_text(chain: str, key: str, params: str) -> str:
     return derive(chain=chain, branch=HOUSE, index=0)
 
 

@@ -1,6 +1,7 @@
 """orders.open: one quote, one order, one promise, one address; repeats answer alike, bad input leaves nothing."""
 
 import uuid
+from decimal import Decimal
 
 import pytest
 from django.db import connection, transaction
@@ -8,18 +9,20 @@ from django.test.utils import CaptureQueriesContext
 
 from core.assets import get_asset
 from core.errors import DomainError
+from core.snapshot import forget_all
 from core.tokens import token_matches
 from ledger.balances import get_floor_balance
 from ledger.post import post_entry
 from ledger.reserve import reserve_entry
 from orders.idempotency import IdempotencyRequest, IdempotencyReused, hash_body
-from orders.limits import LiquidityShort
+from orders.limits import LiquidityShort, get_limits
 from orders.models import Order, Promise
 from orders.open import Client, Opened, QuoteUsed, open_order
 from orders.quotes import make_quote
 from orders.reads import build_view, find_order
 from orders.reserves import read_reserves
 from tests.orders.conftest import NOW
+from ticker.models import Pair
 from wallets.models import Address
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -92,7 +95,7 @@ def test_the_same_key_with_other_contents_is_refused() -> None:
         ("hello", "address_invalid"),
         (ETH_ADDRESS.replace("aA", "AA"), "address_checksum"),
         ("rltc1qjy2c2jlzau5l7f8kfwlz3582k420xz5zu3k6hg", "address_other_network"),
-        ("0x" + "0" * 40, "address_not_supported"),
+        ("0x" + "0" * 40, "address_nobody"),
         ("0х5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "address_invalid"),
     ],
 )
@@ -122,6 +125,18 @@ def test_coins_that_went_elsewhere_meanwhile_are_not_promised() -> None:
     with pytest.raises(LiquidityShort):
         open_one(quote=quote)
     assert not Order.objects.exists()
+
+
+def test_unpaid_orders_of_a_pair_hold_only_so_much_together() -> None:
+    Pair.objects.filter(name="ETHLTC").update(unfunded_cap_minor=15 * 10**17)
+    forget_all()
+    quotes = [make_quote(pair="ETHLTC", get="1", at=NOW) for _ in range(2)]
+    open_one(quote=quotes[0])
+    forget_all()
+
+    with pytest.raises(LiquidityShort):
+        open_one(quote=quotes[1])
+    assert get_limits(pair="ETHLTC", at=NOW).max_get.to_decimal() < Decimal("0.5")
 
 
 def test_one_client_holds_only_so_many_unpaid_orders() -> None:

@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from core.models import Asset
 from core.money import Money
 from orders.pricing import Terms, customer_rate, gross_of, price_get, price_send, pro_rata
+from ticker.models import Pair
 
 LTC = Asset(code="LTC", scale=8, quote_step=1)
 ETH = Asset(code="ETH", scale=18, quote_step=10**10)
 
 
 def terms(rate: str = "35.7142857143", fee_bps: int = 50) -> Terms:
-    return Terms(LTC, ETH, Decimal(rate), fee_bps, Money(24 * 10**13, ETH), datetime(2026, 1, 1, tzinfo=UTC))
+    return Terms(
+        Pair(name="ETHLTC"), LTC, ETH, Decimal(rate), fee_bps, Money(24 * 10**13, ETH), datetime(2026, 1, 1, tzinfo=UTC)
+    )
 
 
 amounts = st.integers(min_value=10**6, max_value=10**13)
@@ -28,7 +31,7 @@ def test_the_legs_of_a_send_quote_sum_to_the_gross(minor: int, rate: Decimal, fe
     given_terms = terms(str(rate), fee_bps)
     priced = price_send(Money(minor, LTC), given_terms)
 
-    assert gross_of(priced.send, given_terms) == priced.get + priced.fee + given_terms.network_fee
+    assert gross_of(priced.send, rate=given_terms.rate, into=ETH) == priced.get + priced.fee + given_terms.network_fee
     assert priced.get.minor % ETH.quote_step == 0
 
 
@@ -41,7 +44,7 @@ def test_a_get_quote_asks_for_enough_and_for_no_step_more(steps: int, rate: Deci
     assert priced.get == wanted
     assert price_send(priced.send, given_terms).get >= wanted
     assert price_send(Money(priced.send.minor - 1, LTC), given_terms).get < wanted + Money(ETH.quote_step, ETH)
-    nominal = gross_of(priced.send, given_terms).minor * fee_bps // 10_000
+    nominal = gross_of(priced.send, rate=given_terms.rate, into=ETH).minor * fee_bps // 10_000
     assert priced.fee.minor >= nominal - 1
 
 

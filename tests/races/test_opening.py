@@ -81,7 +81,7 @@ def _spend_everything(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
         found = read_reserves()
         taken = Promise.objects.filter(closed_at=None).aggregate(total=Sum("amount_minor"))["total"] or 0
         left = room + room + room - type(room)(int(taken), room.asset)
-        return {**found, "ETH": Reserve(left, found["ETH"].network_fee, "")}
+        return {**found, "ETH": Reserve(left, type(room)(0, room.asset), found["ETH"].network_fee, "")}
 
     monkeypatch.setattr(opening, "read_reserves", tight)
     assert free.minor > 0

@@ -136,7 +136,7 @@ def test_says_beside_the_field_what_is_wrong_with_a_refund_address(alice, order)
     answer = alice.post(url(order, "refund-address"), {"address": "rltc1qqqqq"})
 
     assert answer.status_code == 422
-    assert "Litecoin address" in page(answer).split('id="refund-address-error"')[1][:200]
+    assert "Litecoin regtest address" in page(answer).split('id="refund-address-error"')[1][:200]
 
 
 @pytest.mark.parametrize("form", ["refund-address", "payout-address", "refund/1"])
