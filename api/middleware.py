@@ -8,12 +8,13 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from api.errors import error_response
+from api.prefix import PREFIX, language_of
 
-_API = re.compile(r"/(?:[A-Za-z]{2}(?:-[A-Za-z]{2,8})?/)?api/")
-_LINGER_BYTES, _CHUNK = 16 * 1024 * 1024, 64 * 1024
+_API = re.compile(f"/{PREFIX}")
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Retry-After, Idempotent-Replayed",
@@ -35,10 +36,12 @@ class APIMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer preflights, redirects and oversized bodies here; turn whatever else fails into JSON."""
-        if not _API.match(request.path_info):
+        path = _API.match(request.path_info)
+        if not path:
             return self.get_response(request)
         request.META.pop("HTTP_COOKIE", None)  # a browser's session must not act, nor be looked up, through the API
-        response = self._answer(request)
+        with translation.override(language_of(path["language"])):
+            response = self._answer(request)
         for name, value in _CORS.items():
             response[name] = value
         return response
@@ -55,8 +58,10 @@ class APIMiddleware:
             # A redirect would lose the body, so these are answered as if the slash were there.
             request.path_info += "/"
             request.path += "/"
+        if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            return error_response(411)  # Django reads no body without a length: it would look empty
         if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return _refuse_body(request)
+            return error_response(413)  # unread; the server throws away what still arrives
         response = self.get_response(request)
         if response.status_code >= 400 and response.get("Content-Type") != "application/json":  # noqa: PLR2004 -- errors
             response = error_response(response.status_code)
@@ -67,18 +72,3 @@ class APIMiddleware:
 def _length(request: HttpRequest) -> int:
     text = request.META.get("CONTENT_LENGTH") or "0"
     return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def _refuse_body(request: HttpRequest) -> HttpResponse:
-    """Answer 413. A part of the body is thrown away unread, because a connection closed on a sender loses the answer."""
-    left = min(_length(request), _LINGER_BYTES)
-    stream = request.META.get("wsgi.input")
-    while stream is not None and left > 0:
-        chunk = stream.read(min(_CHUNK, left))
-        if not chunk:
-            break
-        left -= len(chunk)
-    response = error_response(413)
-    if _length(request) > _LINGER_BYTES:
-        response["Connection"] = "close"
-    return response

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.utils import translation
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -11,6 +10,7 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.tokens import find_user
 from api.errors import NotFound, handle_exception
+from api.prefix import language_of
 from api.throttle import count_request
 from api.wire import JSONParser, JSONRenderer
 from core import clock
@@ -32,8 +32,7 @@ class Resource(APIView):
     def initial(self, request: Request, *_args: Any, **kwargs: Any) -> None:
         """Prepare one request: time, language, caller, limit; one statement at most, for a bearer that may be real."""
         self.at = clock.now()
-        language = kwargs.get("language") or ""
-        translation.activate(language if language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE)
+        translation.activate(language_of(kwargs.get("language")))  # again: Django's middleware has chosen meanwhile
         self.bearer, self.user = "", None
         if self.reads_bearer:
             self.bearer = _read_bearer(request)
@@ -49,7 +48,7 @@ class Resource(APIView):
         """Errors take the shapes of this API, whatever the settings say."""
         return handle_exception
 
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: ARG002, FBT001, FBT002 -- DRF's signature
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002 -- DRF's signature
         """Answer JSON whatever the Accept header says: old clients send all kinds."""
         return JSONRenderer(), JSONRenderer.media_type
 

@@ -2,9 +2,8 @@
 
 from django.urls import include, re_path
 
+from api.prefix import PREFIX
 from api.resource import Missing
-
-PREFIX = r"(?:(?P<language>[A-Za-z]{2}(?:-[A-Za-z]{2,8})?)/)?api/"
 
 urlpatterns = [
     re_path(f"^{PREFIX}v1/", include("api.v1.urls")),

@@ -24,7 +24,7 @@ class BodyInvalid(DomainError):
     message = _("The body is not valid JSON: %(reason)s.")
 
 
-def dump(value: Any) -> str:
+def dump(value: Any) -> str:  # noqa: PLR0911 -- one line for each kind of value
     """Write `value` as JSON. Raises: TypeError for a float, a Decimal that is not finite, or anything not JSON."""
     if isinstance(value, str):
         return encode_basestring_ascii(value)
@@ -91,7 +91,7 @@ class JSONRenderer(BaseRenderer):
     format = "json"
     charset = None
 
-    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:  # noqa: ARG002 -- DRF's signature
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         """Return the bytes of `data`; nothing for an answer without a body."""
         return b"" if data is None else dump(data).encode()
 
@@ -101,6 +101,6 @@ class JSONParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:  # noqa: ARG002 -- DRF's signature
+    def parse(self, stream: Any, media_type: str | None = None, parser_context: Any = None) -> Any:
         """Return the body as Python values. Raises: BodyInvalid."""
         return load(stream.read())

@@ -42,15 +42,15 @@ class UncountedChangeList(ChangeList):
 
 
 class _Unchangeable:
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 -- Django's signature
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody adds rows here."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 -- as above
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody changes rows here."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:  # noqa: ARG002 -- as above
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Nobody deletes rows here."""
         return False
 
@@ -88,11 +88,11 @@ class ReadOnlyAdmin(_Unchangeable, admin.ModelAdmin):
         related = self.list_select_related
         return super().get_queryset(request).select_related(*(related if isinstance(related, list | tuple) else ()))
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:  # noqa: ARG002 -- Django's signature
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the list that does not count."""
         return UncountedChangeList
 
-    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:  # noqa: ARG002 -- Django's signature
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Show the search box where there is something to search by."""
         return ("pk",) if self.search_help_text else ()
 
@@ -103,7 +103,7 @@ class ReadOnlyAdmin(_Unchangeable, admin.ModelAdmin):
         term = search_term.strip()
         return (self.find(queryset, term) if term else queryset), False
 
-    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:  # noqa: ARG002 -- for subclasses
+    def find(self, queryset: QuerySet[Any], term: str) -> QuerySet[Any]:
         """Return the rows that `term` names."""
         return queryset
 

@@ -19,11 +19,11 @@ class OpenDepositFilter(admin.SimpleListFilter):
 
     title, parameter_name = "open", "open"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 -- Django's signature
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer the two kinds of open deposits."""
         return [("waiting", "waiting for a decision"), ("unconfirmed", "not confirmed yet")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> QuerySet[Deposit]:  # noqa: ARG002 -- as above
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Deposit]) -> QuerySet[Deposit]:
         """Keep the chosen kind."""
         chosen = {"waiting": Q(disposition=states.WAITING), "unconfirmed": Q(state=states.SEEN)}.get(self.value() or "")
         return queryset.filter(chosen) if chosen else queryset
@@ -34,11 +34,11 @@ class PayoutStateFilter(admin.SimpleListFilter):
 
     title, parameter_name = "state", "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002 -- Django's signature
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer every state."""
         return [(state, state) for state in states.PAYOUT.states]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Payout]) -> QuerySet[Payout]:  # noqa: ARG002 -- as above
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Payout]) -> QuerySet[Payout]:
         """Keep the payouts in the chosen state."""
         if not self.value():
             return queryset

@@ -45,17 +45,17 @@ def _sides(asset: Asset, pairs: list[Pair], suffix: str) -> dict[str, bool]:
 
 
 class Currencies(Resource):
-    """GET currency/"""
+    """GET currency/."""
 
-    def get(self, request: Request, **_path: Any) -> Response:  # noqa: ARG002 -- DRF's signature
+    def get(self, request: Request, **_path: Any) -> Response:
         """Answer all currencies as a plain array."""
         return Response([currency_shape(asset) for asset in list_assets()])
 
 
 class CurrencyDetail(Resource):
-    """GET currency/{CODE}/"""
+    """GET currency/{CODE}/."""
 
-    def get(self, request: Request, code: str, **_path: Any) -> Response:  # noqa: ARG002 -- DRF's signature
+    def get(self, request: Request, code: str, **_path: Any) -> Response:
         """Answer one currency. Raises: NotFound."""
         found = next((asset for asset in list_assets() if asset.code == code.upper()), None)
         if found is None:

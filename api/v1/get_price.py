@@ -20,7 +20,7 @@ _SIDES = ("amount_base", "amount_quote")
 
 
 class GetPrice(Resource):
-    """GET get_price/{PAIR}/"""
+    """GET get_price/{PAIR}/."""
 
     def get(self, request: Request, name: str, **_path: Any) -> Response:
         """Answer a price, or a 400 that carries the bounds. Raises: NotFound for an unknown pair."""
@@ -60,10 +60,13 @@ class GetPrice(Resource):
 def _read_amounts(params: QueryDict) -> tuple[str | None, str | None]:
     """Return amount_base and amount_quote as text. Both given as zero are no amount at all. Raises: AmountRequired."""
     base, quote = (read_amount(params.get(side), side) for side in _SIDES)
-    if base is None and quote is None and all(params.get(side, "").strip("0. ") == "" for side in _SIDES):
-        if all(params.get(side, "").strip() for side in _SIDES):
-            raise AmountRequired
+    if all(params.get(side, "").strip() for side in _SIDES) and not any((base, quote)) and not _undefined(params):
+        raise AmountRequired
     return base, quote
+
+
+def _undefined(params: QueryDict) -> bool:
+    return any("undefined" in params.get(side, "") for side in _SIDES)
 
 
 def _limits_shape(limits: Limits) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class _Wanted:
 
 
 class Orders(Resource):
-    """POST orders/"""
+    """POST orders/."""
 
     reads_bearer: ClassVar[bool] = True
 
@@ -96,11 +96,11 @@ class Orders(Resource):
 
 
 class OrderDetail(Resource):
-    """GET, PATCH, PUT orders/{reference}/"""
+    """GET, PATCH, PUT orders/{reference}/."""
 
     reads_bearer: ClassVar[bool] = True
 
-    def get(self, request: Request, reference: str, **_path: Any) -> Response:  # noqa: ARG002 -- DRF's signature
+    def get(self, request: Request, reference: str, **_path: Any) -> Response:
         """Answer the order, masked for everyone but its owner. Raises: NotFound."""
         return self._answer(self._find(reference))
 

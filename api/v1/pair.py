@@ -65,7 +65,7 @@ _traded = Snapshot(_count_orders, max_age_s=60)
 
 
 class Pairs(Resource):
-    """GET pair/"""
+    """GET pair/."""
 
     def get(self, request: Request, **_path: Any) -> Response:
         """Answer all pairs as a plain array, or those that `?name=` asks for: a name, `random` or `all`."""
@@ -80,17 +80,17 @@ class Pairs(Resource):
 
 
 class PairDetail(Resource):
-    """GET pair/{NAME}/"""
+    """GET pair/{NAME}/."""
 
-    def get(self, request: Request, name: str, **_path: Any) -> Response:  # noqa: ARG002 -- DRF's signature
+    def get(self, request: Request, name: str, **_path: Any) -> Response:
         """Answer one pair. Raises: NotFound."""
         return Response(simple_shape(require_pair(name)))
 
 
 class MostTradedPair(Resource):
-    """GET pair/most_traded/"""
+    """GET pair/most_traded/."""
 
-    def get(self, request: Request, **_path: Any) -> Response:  # noqa: ARG002 -- DRF's signature
+    def get(self, request: Request, **_path: Any) -> Response:
         """Answer the offered pair with the most orders of the last day. Raises: NotFound when nothing is offered."""
         counts = _traded.get()
         offered = [pair for pair in get_catalogue().pairs.values() if pair.enabled and not pair.test_mode]

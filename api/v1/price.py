@@ -40,7 +40,7 @@ def _is_own_market(request: Request) -> bool:
 
 
 class LatestPrice(Resource):
-    """GET price/{pair}/latest/"""
+    """GET price/{pair}/latest/."""
 
     def get(self, request: Request, name: str, **_path: Any) -> Response:
         """Answer an array with the newest rate, empty while there is no reliable one. Raises: NotFound."""
@@ -55,7 +55,7 @@ class LatestPrice(Resource):
 
 
 class PriceHistory(Resource):
-    """GET price/{pair}/history/"""
+    """GET price/{pair}/history/."""
 
     def get(self, request: Request, name: str, **_path: Any) -> Response:
         """Answer at most `data_points` rates of the last `hours`, oldest first. Raises: NotFound, FieldInvalid."""

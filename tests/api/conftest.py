@@ -20,8 +20,14 @@ from wallets.models import ChainState
 
 # Public keys of throw-away seeds: addresses can be derived, nothing can be spent.
 ACCOUNT_KEYS = {
-    "litecoin": "tpubDDS8yc6txW2j1tkaD4yPJVFGrb7UjH8L4gQoZK7XuZ7RfxkBeyZf3BXE1YdsZVhedyAymhkmjSoYShQWNd3hpeMJYR4oERJT1cvdNQgYeeY",
-    "ethereum": "xpub6BibYVenvzVztqQpByVVt8pf31Kt2bk6XrEGvmAqLpc2tBTs1RQrSe15P6oMEaNZYdfKRRGwQpMVy617Q8K232iVSJatQE3veL4Hq1kCtjN",
+    "litecoin": (
+        "tpubDDS8yc6txW2j1tkaD4yPJVFGrb7UjH8L4gQoZK7XuZ7RfxkBeyZf3BXE"
+        "1YdsZVhedyAymhkmjSoYShQWNd3hpeMJYR4oERJT1cvdNQgYeeY"
+    ),
+    "ethereum": (
+        "xpub6BibYVenvzVztqQpByVVt8pf31Kt2bk6XrEGvmAqLpc2tBTs1RQrSe15"
+        "P6oMEaNZYdfKRRGwQpMVy617Q8K232iVSJatQE3veL4Hq1kCtjN"
+    ),
 }
 ETH_ADDRESS = "0x52908400098527886E0F7030069857D2E4169EE7"
 OTHER_ETH_ADDRESS = "0x8617E340B3D01FA5F11F306F4090FD50E238070D"

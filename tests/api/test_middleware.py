@@ -82,6 +82,23 @@ def test_says_the_same_under_every_language_prefix(house, prefix):
         assert answer.content == plain.get(f"/en/api/v1/{path}").content
 
 
+@pytest.mark.parametrize("path", ["nothing/", "orders/"])
+def test_one_prefix_does_not_colour_the_next(house, path):
+    def text(prefix):
+        answer = Client().post(f"/{prefix}/api/v1/{path}", b"x" * 300_000, content_type="application/json")
+        return answer.json()["detail"]
+
+    assert text("en") == "The request is too large."
+    text("ru")
+    assert text("en") == "The request is too large."
+
+
+def test_asks_for_the_length_of_a_body(house, anyone):
+    answer = anyone.post("orders/", {}, transfer_encoding="chunked")
+
+    assert (answer.status_code, answer.body["code"]) == (411, "length_required")
+
+
 def test_sets_and_reads_no_cookie(house, django_assert_num_queries):
     client = Client(enforce_csrf_checks=True)
     client.cookies["sessionid"] = "stolen"

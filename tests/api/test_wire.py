@@ -26,7 +26,7 @@ def test_what_is_written_reads_back_the_same(value):
     [
         (Decimal("0.1"), "0.1"),
         (Decimal("1.10"), "1.1"),
-        (Decimal("100"), "100"),
+        (Decimal(100), "100"),
         (Decimal("1E+3"), "1000"),
         (Decimal("1E-18"), "0.000000000000000001"),
         (Decimal("0.30000000000000004"), "0.30000000000000004"),
