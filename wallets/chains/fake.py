@@ -27,7 +27,7 @@ from wallets.chains.protocol import (
     Unknown,
     Unspent,
 )
-from wallets.chains.signing import build_and_sign_evm, script_of
+from wallets.chains.signing import BadTransaction, build_and_sign_evm, script_of
 
 FAUCET_KEY = b"\x07" * 32
 CHAIN_ID = 31337
@@ -221,7 +221,7 @@ class FakeChain:
             return _is_checksummed(address)
         try:
             script_of(address)
-        except Exception:  # noqa: BLE001 -- embit raises several kinds for malformed text; all mean the same here
+        except BadTransaction:
             return False
         return True
 

@@ -48,13 +48,19 @@ def build_and_sign_utxo(
 
 
 def script_of(address: str) -> script.Script:
-    """Return the output script of an address of any network of the family; bech32 by program, base58 by version."""
+    """Return the output script of an address of the family; bech32 by program, base58 by version.
+
+    Raises: BadTransaction for anything else.
+    """
     hrp = address.lower().rpartition("1")[0]
     if hrp:
         version, program = bech32.decode(hrp, address)
         if version is not None:
             return script.Script(bytes([0x50 + version if version else 0, len(program)]) + bytes(program))
-    payload = base58.decode_check(address)
+    try:
+        payload = base58.decode_check(address)
+    except Exception:  # noqa: BLE001 -- embit raises several kinds for malformed text; all mean the same here
+        payload = b""
     if len(payload) == _VERSION_AND_HASH and payload[0] in _P2SH:
         return script.Script(b"\xa9\x14" + payload[1:] + b"\x87")
     if len(payload) == _VERSION_AND_HASH and payload[0] in _P2PKH:

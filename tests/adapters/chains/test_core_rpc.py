@@ -1,0 +1,117 @@
+"""What the Bitcoin-family adapter concludes from answers that a regtest node does not give."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from wallets.chains.core_rpc import CoreChain, minor
+from wallets.chains.protocol import ChainError, Movement
+from wallets.chains.rpc import RPCError
+
+HASH, TXID = "ab" * 32, "12" * 32
+
+
+class ScriptedNode:
+    """Answers each method from a table; an exception in it is raised."""
+
+    def __init__(self, answers: dict[str, Any]) -> None:
+        self.answers = answers
+
+    def call(self, method: str, *_: Any) -> Any:
+        answer = self.answers[method]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def chain(**answers: Any) -> CoreChain:
+    adapter = CoreChain("litecoin", "http://localhost")
+    adapter.rpc = ScriptedNode(answers)  # type: ignore[assignment]
+    return adapter
+
+
+def output(n: int, value: str, script: dict[str, Any]) -> dict[str, Any]:
+    return {"n": n, "value": Decimal(value), "scriptPubKey": script}
+
+
+def block(*txs: dict[str, Any]) -> dict[str, Any]:
+    return {"height": 9, "hash": HASH, "previousblockhash": "cd" * 32, "time": 1_700_000_000, "tx": list(txs)}
+
+
+COINBASE = {"txid": "01" * 32, "vin": [{"coinbase": "00"}], "vout": [output(0, "12.5", {"addresses": ["miner"]})]}
+PEG_OUT = {
+    "txid": TXID,
+    "vin": [{"txid": "02" * 32, "vout": 0}],
+    "vout": [output(0, "100", {"hex": "5820" + "00" * 32}), output(1, "0.5", {"hex": "0014", "addresses": ["alice"]})],
+}
+
+
+def test_the_peg_out_carrier_is_marked_so_that_its_outputs_can_mature() -> None:
+    first, last = chain(getblock=block(COINBASE, PEG_OUT)).read_block(HASH).txs
+
+    assert (first.coinbase, first.hogex) == (True, False)
+    assert (last.coinbase, last.hogex) == (False, True)
+    assert last.movements == (Movement("1", "alice", 50_000_000),)
+
+
+def test_confidential_inputs_and_outputs_in_the_mempool_are_skipped() -> None:
+    mixed = {
+        "txid": TXID,
+        "vin": [{"ismweb": True, "output_id": "aa"}, {"txid": "02" * 32, "vout": 3}],
+        "vout": [{"ismweb": True, "output_id": "bb"}, output(0, "0.00000001", {"address": "alice"})],
+    }
+
+    tx = chain(getrawtransaction=mixed).read_mempool_tx(TXID)
+
+    assert (tx.movements, tx.spends) == ((Movement("0", "alice", 1),), (("02" * 32, 3),))
+
+
+def test_an_output_that_several_keys_share_is_nobodys_movement() -> None:
+    shared = {"txid": TXID, "vin": [], "vout": [output(0, "1", {"addresses": ["alice", "bob"]})]}
+
+    assert chain(getrawtransaction=shared).read_mempool_tx(TXID).movements == ()
+
+
+@pytest.mark.parametrize(
+    ("amount", "expected"),
+    [(Decimal("0.00000001"), 1), (Decimal("83999999.99999999"), 8_399_999_999_999_999), (3, 300_000_000)],
+)
+def test_amounts_are_exact(amount, expected) -> None:
+    assert minor(amount) == expected
+
+
+def test_an_amount_with_nine_places_is_an_error() -> None:
+    with pytest.raises(ChainError):
+        minor(Decimal("0.000000001"))
+
+
+def test_a_transaction_in_an_abandoned_block_is_not_mined() -> None:
+    stale = {"txid": TXID, "blockhash": HASH, "confirmations": 0}
+
+    assert chain(getrawtransaction=stale).find_tx(TXID).state == "unknown"
+
+
+@pytest.mark.parametrize("facts", [{}, {"blocks": "x", "bestblockhash": HASH}, [], None, "down for maintenance"])
+def test_an_answer_of_another_shape_is_an_error_of_the_node(facts) -> None:
+    node = chain(getblockchaininfo=facts, getnetworkinfo={"connections": 8}, getblockheader={"time": 5})
+
+    with pytest.raises(ChainError, match="makes no sense"):
+        node.tip()
+
+
+def test_a_node_that_is_behind_its_headers_is_syncing() -> None:
+    facts = {"blocks": 5, "headers": 6, "bestblockhash": HASH, "initialblockdownload": False, "chain": "main"}
+    node = chain(getblockchaininfo=facts, getnetworkinfo={"connections": 8}, getblockheader={"time": 5})
+
+    assert node.tip().syncing
+    assert node.tip().peers == 8
+
+
+def test_an_error_that_is_not_about_the_transaction_is_not_its_absence() -> None:
+    node = chain(getrawtransaction=RPCError(-28, "Loading block index..."))
+
+    with pytest.raises(ChainError):
+        node.find_tx(TXID)
+    with pytest.raises(ChainError):
+        node.read_mempool_tx(TXID)
