@@ -8,3 +8,4 @@ WHITENOISE_USE_FINDERS = True  # serves static/ as it is, also without DEBUG
 SECRET_KEY = SECRET_KEY or "development-only"
 TOKEN_KEY = TOKEN_KEY or "development-only"
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+STATIC_ROOT = None  # nothing is collected

@@ -65,7 +65,7 @@ choose_node_ports() {
 # Keys of local chains, made once. Only the workers get the private ones' file as KEY_FILE (Procfile).
 make_keys() {
     if [[ $SITE_MODE != demo ]]; then return; fi
-    .venv/bin/python manage.py make_demo_keys var/keys >/dev/null
+    if [[ ! -f var/keys/keys.json ]]; then .venv/bin/python manage.py make_demo_keys var/keys >/dev/null; fi
     export RUN_KEY_FILE=$ROOT/var/keys/keys.json
     set -a
     source var/keys/public.env
@@ -93,7 +93,7 @@ start_supervisor() {
 
 wait_until_ready() {
     local ready
-    .venv/bin/python bin/lib/wait_ready.py 9>&- &
+    env "$MARK" .venv/bin/python bin/lib/wait_ready.py 9>&- &
     ready=$!
     while kill -0 $ready 2>/dev/null; do
         if ! kill -0 "$supervisor" 2>/dev/null; then
