@@ -67,7 +67,7 @@ def processes_of_run() -> list[str]:
             try:
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 marked = b"\0NEXCHANGE_RUN=" in b"\0" + (process / "environ").read_bytes()
-                here = Path(os.readlink(process / "cwd")) == ROOT
+                here = (process / "cwd").readlink() == ROOT
             except OSError:  # ended meanwhile, or somebody else's
                 continue
             if marked and here:

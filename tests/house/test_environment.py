@@ -48,7 +48,8 @@ def test_lists_exactly_what_the_code_reads():
 
 
 @pytest.mark.parametrize(
-    "code", ['env.str("A")', 'env.list("A", default=[])', 'os.environ["A"]', 'os.environ.get("A", "")', 'os.getenv("A")']
+    "code",
+    ['env.str("A")', 'env.list("A", default=[])', 'os.environ["A"]', 'os.environ.get("A", "")', 'os.getenv("A")'],
 )
 def test_sees_every_way_to_read_a_variable(code):
     assert list(names_read_in(ast.parse(code))) == ["A"]

@@ -36,7 +36,14 @@ def test_has_no_float(path):
 
 @pytest.mark.parametrize(
     "code",
-    ["x = 0.1", "float('1')", "def f(x: float): ...", "models.FloatField()", "from m import FloatField", "map(float, y)"],
+    [
+        "x = 0.1",
+        "float('1')",
+        "def f(x: float): ...",
+        "models.FloatField()",
+        "from m import FloatField",
+        "map(float, y)",
+    ],
 )
 def test_sees_every_kind_of_float(code):
     assert list(floats_in(ast.parse(code)))

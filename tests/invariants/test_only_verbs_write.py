@@ -18,7 +18,9 @@ NOUNS = {"admin", "apps", "checks", "models", "pricing", "quotes", "reads", "sta
 RELEASE = Path("core/release.py")  # acts as the owner of the tables, before any domain code runs
 
 CALLS = {"create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
-STATEMENT = re.compile(r"\s*(WITH\b.*\b)?(INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|TRUNCATE)\b", re.IGNORECASE | re.DOTALL)
+STATEMENT = re.compile(
+    r"\s*(WITH\b.*\b)?(INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM|TRUNCATE)\b", re.IGNORECASE | re.DOTALL
+)
 
 
 def may_write(path: Path) -> bool:

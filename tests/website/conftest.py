@@ -17,7 +17,7 @@ LTC_ADDRESS = "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3"
 
 
 @pytest.fixture
-def site(db: None, account_keys: None) -> Iterator[None]:  # noqa: F811 -- the fixture of that name
+def site(db: None, account_keys: None) -> Iterator[None]:
     stock_the_site()
     with clock.clock_reads(lambda: NOW):
         yield
