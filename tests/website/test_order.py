@@ -198,3 +198,15 @@ def test_costs_at_most_five_statements(alice, order, django_assert_max_num_queri
 
     with django_assert_max_num_queries(5):
         alice.get(url(order))
+
+
+def test_links_each_transaction_to_the_explorer_of_its_coin(alice, order, settings):
+    pay(order, 10**8)
+
+    assert "litecoinspace.org" not in page(alice.get(url(order)))  # play money is in no explorer
+    settings.SITE_MODE = "live"
+    assert f'href="https://litecoinspace.org/tx/{"ab" * 32}"' in page(alice.get(url(order)))
+
+
+def test_offers_the_link_as_a_mail_to_oneself(alice, order):
+    assert f"mailto:?subject={order.reference}&amp;body=http%3A%2F%2Ftestserver" in page(alice.get(url(order)))
