@@ -30,7 +30,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def site(committed_db: None, account_keys: None, live_server: LiveServer) -> Iterator[str]:  # noqa: F811
+def site(committed_db: None, account_keys: None, live_server: LiveServer) -> Iterator[str]:
     """The address of a stocked site whose clock stands still."""
     stock_the_site()
     with clock.clock_reads(lambda: NOW):

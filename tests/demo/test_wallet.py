@@ -25,7 +25,7 @@ class Paper:
 @pytest.fixture
 def paper(monkeypatch):
     chain = Paper()
-    monkeypatch.setattr(wallet, "open_play", lambda network: chain)
+    monkeypatch.setattr(wallet, "open_play", lambda _network: chain)
     return chain
 
 
