@@ -5,6 +5,8 @@ Used by price sources and chain nodes. Retrying is the caller's business: it kno
 
 import json
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +22,19 @@ class HTTPFailure(Exception):
     def __init__(self, reason: str, *, status: int | None = None, sent: bool = True, body: bytes = b"") -> None:
         super().__init__(reason)
         self.status, self.sent, self.body = status, sent, body
+
+
+@dataclass(frozen=True, slots=True)
+class HTTPAnswer:
+    """What a service answered, whatever the status. Header names ignore case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body's JSON, numbers as Decimal. Raises: HTTPFailure."""
+        return parse_json(self.body)
 
 
 class HTTPClient:
@@ -49,7 +64,29 @@ class HTTPClient:
                 return self._json(failure.body)
             raise
 
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        payload: Any = None,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTTPAnswer:
+        """Send one request, cookies included, and return the answer as it is: no redirect followed, no status judged.
+
+        `payload` goes out as JSON, `form` as a browser sends one. Raises: HTTPFailure when there is no answer.
+        """
+        return self._exchange(method, url, params=params, json=payload, data=form, headers=headers)
+
     def _send(self, method: str, url: str, **options: Any) -> bytes:
+        answer = self._exchange(method, url, **options)
+        if answer.status != requests.codes.ok:
+            raise HTTPFailure(f"HTTP {answer.status}", status=answer.status, body=answer.body)
+        return answer.body
+
+    def _exchange(self, method: str, url: str, **options: Any) -> HTTPAnswer:
         until_ns = time.monotonic_ns() + 2 * sum(self.timeout_s) * 10**9
         try:
             with self.session.request(
@@ -63,9 +100,7 @@ class HTTPClient:
             raise HTTPFailure(type(error).__name__, sent=sent) from error
         except urllib3.exceptions.HTTPError as error:  # while reading the body
             raise HTTPFailure(type(error).__name__) from error
-        if answer.status_code != requests.codes.ok:
-            raise HTTPFailure(f"HTTP {answer.status_code}", status=answer.status_code, body=body)
-        return body
+        return HTTPAnswer(answer.status_code, answer.headers, body)
 
     def _read(self, answer: requests.Response, *, until_ns: int) -> bytes:
         """Read the body as it comes: a server that drips bytes passes every single time-out, so the whole has one too."""

@@ -1,9 +1,11 @@
 """The demo's local nodes: play money that anyone may mine. Refuses every chain that is not made for play."""
 
+import secrets
 from typing import Any
 
 from django.conf import settings
 
+from core.assets import get_asset
 from core.money import Money
 from wallets.chains.protocol import ChainError
 from wallets.chains.rpc import RPCClient, RPCError
@@ -53,6 +55,12 @@ class LitecoinPlay:
         """Return an address of the customer's, to receive at."""
         return str(self._wallet.call("getnewaddress", "", "bech32"))
 
+    fresh_address = new_address
+
+    def received(self, address: str) -> int:
+        """Return what an address of the customer's got in blocks, in litoshi, as the node counts it."""
+        return Money.parse(self._wallet.call("getreceivedbyaddress", address, 1), get_asset("LTC")).minor
+
 
 class EthereumPlay:
     """anvil with its development accounts: 0 is the mint, 1 the customer. Raises ChainError when it cannot be reached."""
@@ -89,6 +97,16 @@ class EthereumPlay:
         from eth_utils.address import to_checksum_address  # noqa: PLC0415 -- takes a second, and only the demo pays
 
         return str(to_checksum_address(self._node.call("eth_accounts")[self.CUSTOMER]))
+
+    def fresh_address(self) -> str:
+        """Return an address that nobody ever used (and whose key nobody has): what arrives there is one payment."""
+        from eth_utils.address import to_checksum_address  # noqa: PLC0415 -- as above
+
+        return str(to_checksum_address("0x" + secrets.token_hex(20)))
+
+    def received(self, address: str) -> int:
+        """Return what an address holds in blocks, in wei, as the node counts it."""
+        return int(self._node.call("eth_getBalance", address, "latest"), 16)
 
 
 def open_play(network: str) -> Any:
