@@ -1,6 +1,6 @@
 """The words of the order page: what a state means for the customer and what happens next. Display only; no decisions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.utils.functional import Promise
@@ -114,13 +114,17 @@ def describe(view: OrderView) -> Notice:
             _("Nothing is lost. You do not need to do anything; this page shows the outcome."),
             "wait",
         )
-    if any(deposit.disposition == wallet_states.WAITING for deposit in view.deposits):
+    waiting = any(deposit.disposition == wallet_states.WAITING for deposit in view.deposits)
+    if waiting and view.state == states.CONFIRMING:
         return Notice(
             _("Your deposit is here and needs your decision"),
             _("It is safe. Choose below what should happen with it."),
             "act",
         )
-    return _BY_STATE[view.state](view)
+    notice = _BY_STATE[view.state](view)
+    if waiting:
+        return replace(notice, text=f"{notice.text} {_('Another deposit waits for your decision below.')}")
+    return notice
 
 
 def _awaiting(view: OrderView) -> Notice:

@@ -28,12 +28,12 @@ def owner_link(browser, order):
     return page(browser.get(url(order))).split('id="owner-link" readonly value="')[1].split('"')[0]
 
 
-def pay(order, minor, *, seen_at=NOW):
+def pay(order, minor, *, seen_at=NOW, txid="ab" * 32):
     """Let the chain have confirmed a payment to the order, and the order have looked at it."""
     deposit = Deposit.objects.create(
         chain="litecoin",
         asset_id="LTC",
-        txid="ab" * 32,
+        txid=txid,
         position="0",
         address=Address.objects.get(address=order.deposit_address),
         owner_ref=order.reference,
@@ -155,6 +155,17 @@ def test_offers_a_refund_of_a_deposit_that_is_too_small(alice, order):
     assert "needs your decision" in shown
     assert "It is smaller than the agreed amount." in shown
     assert "You get back" in shown
+
+
+def test_says_first_that_the_exchange_goes_on_when_a_second_deposit_waits(alice, order):
+    pay(order, order.send_minor)
+    pay(order, order.send_minor, txid="cd" * 32)
+
+    shown = page(alice.get(url(order)))
+
+    assert '<h2 id="status-title">Exchanging</h2>' in shown
+    assert "Another deposit waits for your decision below." in shown
+    assert "this is another one" in shown
 
 
 def test_sends_a_waiting_deposit_back_to_an_address_typed_twice(alice, order):
