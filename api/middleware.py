@@ -1,13 +1,17 @@
-"""What every path of the API has in common, before Django looks at it: CORS, slashes, body limit, JSON errors.
+"""What every path of the API has in common: CORS, slashes, body limit, JSON errors.
 
-It stands before sessions and languages: the API sets no cookie and reads none.
+It answers the API itself and leaves out what stands behind it in MIDDLEWARE: sessions, cookies, CSRF, languages by
+browser and messages are for pages. The API sets no cookie and reads none.
 """
 
 import re
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.template.response import SimpleTemplateResponse
+from django.urls import resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
@@ -33,13 +37,13 @@ class APIMiddleware:
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
+        self._dispatch = convert_exception_to_response(_call_view)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Answer preflights, redirects and oversized bodies here; turn whatever else fails into JSON."""
         path = _API.match(request.path_info)
         if not path:
             return self.get_response(request)
-        request.META.pop("HTTP_COOKIE", None)  # a browser's session must not act, nor be looked up, through the API
         with translation.override(language_of(path["language"])):
             response = self._answer(request)
         for name, value in _CORS.items():
@@ -62,11 +66,21 @@ class APIMiddleware:
             return error_response(411)  # Django reads no body without a length: it would look empty
         if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
             return error_response(413)  # unread; the server throws away what still arrives
-        response = self.get_response(request)
+        response = self._dispatch(request)
         if response.status_code >= 400 and response.get("Content-Type") != "application/json":  # noqa: PLR2004 -- errors
             response = error_response(response.status_code)
         patch_vary_headers(response, ("Authorization",))
+        response["Content-Length"] = str(len(response.content))
         return response
+
+
+def _call_view(request: HttpRequest) -> HttpResponse:
+    """Find the view and call it, as Django's own handler does behind the last middleware."""
+    request.get_host()  # raises for a host that is not ours
+    match = resolve(request.path_info)
+    request.resolver_match = match
+    response = match.func(request, *match.args, **match.kwargs)
+    return response.render() if isinstance(response, SimpleTemplateResponse) else response
 
 
 def _length(request: HttpRequest) -> int:

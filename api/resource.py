@@ -1,8 +1,7 @@
-"""The one view class of the API: who asks, how often, in which language; resources add what is asked for."""
+"""The one view class of the API: who asks, and how often; resources add what is asked for."""
 
 from typing import Any, ClassVar
 
-from django.utils import translation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -10,7 +9,6 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.tokens import find_user
 from api.errors import NotFound, handle_exception
-from api.prefix import language_of
 from api.throttle import count_request
 from api.wire import JSONParser, JSONRenderer
 from core import clock
@@ -29,10 +27,9 @@ class Resource(APIView):
     authentication_classes = ()
     permission_classes = ()
 
-    def initial(self, request: Request, *_args: Any, **kwargs: Any) -> None:
-        """Prepare one request: time, language, caller, limit; one statement at most, for a bearer that may be real."""
+    def initial(self, request: Request, *_args: Any, **_path: Any) -> None:
+        """Prepare one request: time, caller, limit; one statement at most, for a bearer that may be real."""
         self.at = clock.now()
-        translation.activate(language_of(kwargs.get("language")))  # again: Django's middleware has chosen meanwhile
         self.bearer, self.user = "", None
         if self.reads_bearer:
             self.bearer = _read_bearer(request)

@@ -85,8 +85,22 @@ def payable_minor(pair: Pair, reserve: Reserve) -> int:
     return max(payable, 0)
 
 
+_kept: dict[str, tuple[Terms, Reserve, Limits]] = {}
+
+
 def limits_of(terms: Terms, reserve: Reserve) -> Limits:
-    """Work out the bounds from terms and reserve; pure."""
+    """Return the bounds that follow from terms and reserve; worked out once while both stay the same objects' facts."""
+    name = terms.get_asset.code + terms.send_asset.code
+    kept = _kept.get(name)
+    # The reserve is a new object with every snapshot, so an equal rate is all that can still differ within a second.
+    if kept and kept[1] is reserve and kept[0].rate == terms.rate and kept[0].fee_bps == terms.fee_bps:
+        return kept[2]
+    limits = _work_out(terms, reserve)
+    _kept[name] = (terms, reserve, limits)
+    return limits
+
+
+def _work_out(terms: Terms, reserve: Reserve) -> Limits:
     send_asset, get_asset = terms.send_asset, terms.get_asset
     floor_get = Money(_up(max(get_asset.minimum_minor, get_asset.quote_step), get_asset.quote_step), get_asset)
     from_get = price_get(floor_get, terms).send

@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.conf import settings
 from django.test import Client
 from pytest_django import Settings
+from redis import Redis
 
+from api.throttle import KEYS
 from core import clock
 from core.models import Asset
 from core.money import Money
@@ -78,9 +80,17 @@ def at() -> Iterator[datetime]:
         yield instant
 
 
+def forget_requests() -> None:
+    """Let everyone's minute begin anew."""
+    client = Redis.from_url(settings.REDIS_URL)
+    for key in client.scan_iter(f"{KEYS}:*"):
+        client.delete(key)
+    client.close()
+
+
 @pytest.fixture(autouse=True)
 def _fresh_counters() -> None:
-    cache.clear()
+    forget_requests()
 
 
 def set_rate(base: str, *, bid: str, ask: str, at: datetime) -> None:

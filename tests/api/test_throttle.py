@@ -1,9 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.core.cache import cache
-from redis.exceptions import ConnectionError as RedisConnectionError
+from redis import Redis
 
 from api.errors import TooManyRequests
 from api.throttle import count_request
+from tests.api.conftest import forget_requests
 
 A_MINUTE = 29_000_000 * 60
 
@@ -68,7 +70,7 @@ def test_forwarded_addresses_count_only_behind_our_own_proxy(house, anyone, sett
     settings.TRUSTED_PROXIES = 0
     assert statuses()[3] == 429
 
-    cache.clear()
+    forget_requests()
     settings.TRUSTED_PROXIES = 1
     assert statuses() == [200] * 4
 
@@ -90,13 +92,33 @@ def test_addresses_of_one_ipv6_network_are_one_caller(house, anyone):
     assert statuses[3] == 429
 
 
-def test_stays_open_and_says_so_when_the_cache_is_away(monkeypatch, caplog):
-    def away(_key):
-        raise RedisConnectionError("refused")
-
-    monkeypatch.setattr(cache, "incr", away)
+def test_stays_open_and_says_so_when_redis_is_away(settings, caplog):
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
 
     for _ in range(5):
         count_request(who="alice", at_s=A_MINUTE)
 
     assert "not being limited" in caplog.text
+
+
+def test_counters_do_not_stay_for_ever(settings):
+    count_request(who="alice", at_s=A_MINUTE)
+
+    client = Redis.from_url(settings.REDIS_URL)
+    (key,) = client.scan_iter("api-rate:alice:*")
+    assert 60 <= client.ttl(key) <= 120
+    client.close()
+
+
+def test_counts_each_of_many_at_once(settings):
+    settings.API_REQUESTS_PER_MINUTE = 40
+
+    def ask(_n):
+        try:
+            count_request(who="alice", at_s=A_MINUTE)
+        except TooManyRequests:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(ask, range(100))) == 40
