@@ -92,8 +92,8 @@ def limits_of(terms: Terms, reserve: Reserve) -> Limits:
     """Return the bounds that follow from terms and reserve; worked out once while both stay the same objects' facts."""
     name = terms.get_asset.code + terms.send_asset.code
     kept = _kept.get(name)
-    # The reserve is a new object with every snapshot, so an equal rate is all that can still differ within a second.
-    if kept and kept[1] is reserve and kept[0].rate == terms.rate and kept[0].fee_bps == terms.fee_bps:
+    # Reserve and pair are new objects with every snapshot: the same ones and the same rate have the same bounds.
+    if kept and kept[1] is reserve and kept[0].pair is terms.pair and kept[0].rate == terms.rate:
         return kept[2]
     limits = _work_out(terms, reserve)
     _kept[name] = (terms, reserve, limits)
