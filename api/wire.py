@@ -4,7 +4,6 @@ The standard encoder cannot write a Decimal as a JSON number and would turn it i
 """
 
 import json
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from json.encoder import encode_basestring_ascii
@@ -16,9 +15,8 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 from core.errors import DomainError
+from core.nesting import is_too_deep
 
-_MARKS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
-MAX_DEPTH = 20
 MAX_NUMBER_DIGITS = 60
 
 
@@ -59,7 +57,7 @@ def _number(value: Decimal) -> str:
 
 def load(body: bytes) -> Any:
     """Read JSON; fractions as Decimal. Raises: BodyInvalid for anything malformed, NaN, Infinity or endless digits."""
-    if _is_too_deep(body):
+    if is_too_deep(body, limit=20):
         raise BodyInvalid(reason="it is nested too deeply")
     try:
         return json.loads(body, parse_float=_fraction, parse_int=_integer, parse_constant=_refuse)
@@ -67,16 +65,6 @@ def load(body: bytes) -> Any:
         raise BodyInvalid(reason="it is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise BodyInvalid(reason=f"{error.msg}, line {error.lineno} column {error.colno}") from None
-
-
-def _is_too_deep(body: bytes) -> bool:
-    """Count brackets outside strings: a library may have raised the interpreter's recursion limit past what the stack holds."""
-    depth = 0
-    for mark in _MARKS.finditer(body):
-        depth += {b"[": 1, b"{": 1, b"]": -1, b"}": -1}.get(mark[0], 0)
-        if depth > MAX_DEPTH:
-            return True
-    return False
 
 
 def _fraction(text: str) -> Decimal:

@@ -13,6 +13,8 @@ from typing import Any
 import requests
 import urllib3
 
+from core.nesting import is_too_deep
+
 MAX_BYTES = 64 * 1024 * 1024
 
 
@@ -120,9 +122,11 @@ class HTTPClient:
 
 def parse_json(body: bytes | str) -> Any:
     """Parse JSON with every non-integer number as Decimal; NaN and Infinity are refused. Raises: HTTPFailure."""
+    if is_too_deep(body if isinstance(body, bytes) else body.encode(errors="replace")):
+        raise HTTPFailure("JSON nested too deeply")
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
-    except (ValueError, ArithmeticError, RecursionError) as error:  # Decimal("1e9999999999999999999") is arithmetic
+    except (ValueError, ArithmeticError) as error:  # Decimal("1e9999999999999999999") is arithmetic
         raise HTTPFailure("not JSON") from error
 
 
