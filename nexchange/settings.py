@@ -46,7 +46,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "api.middleware.APIMiddleware",  # CORS, body limit and JSON errors of /…/api/, before sessions and languages
+    "api.middleware.APIMiddleware",  # answers the API itself: what follows is for pages
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

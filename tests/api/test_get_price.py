@@ -49,6 +49,7 @@ def test_what_is_received_is_received_exactly(house, anyone):
         "?amount_base=undefined",
         "?amount_quote=undefined&amount_base=undefined",
         "?amount_base=",
+        "?amount_base=null",
         "?amount_base=0",
         "?amount_quote=0.0",
     ],

@@ -12,8 +12,10 @@ from embit import bech32
 
 from accounts.models import AccessToken, User
 from core.snapshot import forget_all
+from orders import open as orders_open
 from orders.idempotency import IdempotencyRequest, find_replay
 from orders.models import Order, Transition
+from orders.quotes import price_amount
 from tests.api.conftest import API, ETH_ADDRESS, OTHER_ETH_ADDRESS, set_rate
 from ticker.models import MarketState
 from wallets import states as wallet_states
@@ -562,6 +564,18 @@ def test_a_second_refund_address_is_refused(alice):
 
     assert (answer.status_code, answer.body["code"]) == (400, "refund_address_set")
     assert "already has a refund address" in answer.body["non_field_errors"][0]
+
+
+def test_the_token_of_an_order_from_the_site_is_its_bearer_too(house, at):
+    quote, _limits = price_amount(pair="ETHLTC", send="1", at=at)
+    opened = orders_open.open_order(quote=quote, payout_address="", at=at)  # by a page: no user is made
+    path = f"orders/{opened.order.reference}/"
+
+    answer = API(bearer=opened.owner_token).patch(path, {"withdraw_address": {"address": ETH_ADDRESS}})
+
+    assert answer.status_code == 200
+    assert answer.body["withdraw_address"]["address"] == ETH_ADDRESS
+    assert API(bearer=opened.order.owner_token_hash).get(path).body["withdraw_address"] is None
 
 
 def test_the_payout_address_is_frozen_once_a_deposit_is_seen(alice, at):
