@@ -1,4 +1,5 @@
 import gzip
+import re
 import socket
 import threading
 import time
@@ -8,6 +9,16 @@ from decimal import Decimal
 import pytest
 
 from core.http import HTTPClient, HTTPFailure, parse_json
+
+
+def read_request(connection):
+    """Read one request with its body, which may come in pieces."""
+    received = connection.recv(65536)
+    head, _, body = received.partition(b"\r\n\r\n")
+    length = re.search(rb"Content-Length: (\d+)", head)
+    while length and len(body) < int(length[1]) and (piece := connection.recv(65536)):
+        body += piece
+    return head + b"\r\n\r\n" + body
 
 
 @contextmanager
@@ -23,7 +34,7 @@ def serving(*pieces, pause_s=0.0):
                 except OSError:
                     return
                 with connection:
-                    asked.append(connection.recv(65536))
+                    asked.append(read_request(connection))
                     try:
                         for piece in pieces:
                             connection.sendall(piece)
@@ -123,3 +134,28 @@ def test_nothing_is_taken_from_the_environment(monkeypatch):
     with serving(answer(b"[]")) as (url, asked):
         assert HTTPClient().get_json(url) == []
     assert b"User-Agent: nexchange" in asked[0]
+
+
+def test_an_answer_is_given_as_it_is():
+    with serving(answer(b'{"a": 0.1}', status="404 Not Found")) as (url, _):
+        got = HTTPClient().ask("GET", url)
+    assert (got.status, got.json()) == (404, {"a": Decimal("0.1")})
+
+    with serving(answer(b"", status="302 Found", extra="Location: /there/\r\n")) as (url, _):
+        assert HTTPClient().ask("POST", url, form={"a": "b"}).headers["location"] == "/there/"
+
+
+def test_a_form_goes_out_as_a_browser_sends_it_with_the_cookies_of_its_path():
+    given = answer(b"", extra="Set-Cookie: owner=me; Path=/mine\r\nSet-Cookie: all=yes; Path=/\r\n")
+    with serving(given) as (url, asked):
+        client = HTTPClient()
+        client.ask("GET", url)
+        client.ask("POST", url + "mine", form={"amount": "1 & 2"}, headers={"X-One": "1"})
+        client.ask("POST", url + "other", payload={"amount": "1"})
+    _, form, payload = asked
+    assert form.endswith(b"amount=1+%26+2")
+    assert b"X-One: 1" in form
+    assert b"owner=me" in form
+    assert b"all=yes" in form
+    assert b"owner=me" not in payload
+    assert payload.endswith(b'{"amount": "1"}')

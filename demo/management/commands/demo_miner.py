@@ -45,7 +45,6 @@ class Command(BaseCommand):
         miners = [_Miner(network, give_up_at=time.monotonic() + wait) for network in FUND]
         done = 0
         while not stop.is_set():
-            close_old_connections()
             for miner in miners:
                 self._step(miner)
             done += 1
@@ -61,6 +60,7 @@ class Command(BaseCommand):
         except (ChainError, RPCError, DatabaseError) as error:
             logger.warning("demo_miner_waits chain=%s reason=%s", miner.network, error)
             miner.ready = False
+            close_old_connections()
             if not miner.ever_mined and time.monotonic() > miner.give_up_at:
                 raise CommandError(
                     f"the {miner.network} node does not work: {error}. "
