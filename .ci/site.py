@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 900  # on a machine that has nothing yet, everything is installed first
 STOP_S = 30
+DEMO_S = 600
 
 
 def main() -> int:
@@ -36,13 +37,28 @@ def try_site(env: dict[str, str], start: str) -> list[str]:
     if not ready:
         return [f"the {start} start ended with status {site.wait()} instead of getting ready"]
     print(f"== {start} start: ready after {time.monotonic() - began:.0f} s", flush=True)
+    try:
+        mistakes = use_site(env, start)
+    finally:
+        mistakes_at_end = stop_site(site)
+    return mistakes + mistakes_at_end
+
+
+def use_site(env: dict[str, str], start: str) -> list[str]:
+    """Try a second copy, then the demo's swaps."""
     mistakes = []
-    second = subprocess.run(["bin/run"], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    second = subprocess.run(["bin/run"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
     if second.returncode == 0 or "another copy" not in second.stderr:
         mistakes.append(f"a second copy was not refused: {second.stdout}{second.stderr}")
-    if subprocess.run(["bin/demo"], cwd=ROOT, env=env, check=False).returncode:
+    if subprocess.run(["bin/demo"], cwd=ROOT, env=env, timeout=DEMO_S, check=False).returncode:
         mistakes.append(f"bin/demo failed after the {start} start; see var/log/run.log")
-    os.killpg(site.pid, signal.SIGINT)  # as a terminal does
+    return mistakes
+
+
+def stop_site(site: subprocess.Popen[str]) -> list[str]:
+    """Press Ctrl-C, as a terminal does, and look for processes that stay."""
+    mistakes = []
+    os.killpg(site.pid, signal.SIGINT)
     try:
         site.wait(STOP_S)
     except subprocess.TimeoutExpired:

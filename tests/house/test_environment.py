@@ -39,7 +39,7 @@ def names_read_in(tree: ast.AST) -> Iterator[str]:
 
 
 def names_read() -> set[str]:
-    sources = [path for path in list_sources() if path.parts[0] not in {"tests", "bin"}]
+    sources = [path for path in list_sources() if path.parts[0] not in {"tests", "bench", "bin", ".ci"}]
     return {name for path in sources for name in names_read_in(ast.parse((ROOT / path).read_text(encoding="utf-8")))}
 
 
