@@ -123,7 +123,7 @@ class HTTPClient:
 def parse_json(body: bytes | str) -> Any:
     """Parse JSON with every non-integer number as Decimal; NaN and Infinity are refused. Raises: HTTPFailure."""
     if is_too_deep(body if isinstance(body, bytes) else body.encode(errors="replace")):
-        raise HTTPFailure("JSON nested too deeply")
+        raise HTTPFailure("not JSON")  # to the reader it is no more than noise
     try:
         return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError) as error:  # Decimal("1e9999999999999999999") is arithmetic

@@ -19,5 +19,5 @@ from core.nesting import is_too_deep
         (b"", False),
     ],
 )
-def test_counts_open_brackets_outside_strings(body: bytes, deep: bool) -> None:
+def test_counts_open_brackets_outside_strings(body, deep):
     assert is_too_deep(body) is deep
