@@ -16,6 +16,7 @@ from wallets.address_rules import check_address
 from wallets.chains.derivation import derive_checked
 from wallets.models import Address
 
+# Deposits use the even branches: 0, and after each restored backup the next one (wallets.restored).
 DEPOSITS, HOUSE = 0, 1
 
 
@@ -48,9 +49,9 @@ def take_address(*, chain: str, owner_ref: str, at: datetime) -> Address:
         index, account = cursor.fetchone()
     return Address.objects.create(
         chain=chain,
-        address=derive(chain=chain, branch=DEPOSITS, index=index),
+        address=derive(chain=chain, branch=DEPOSITS + 2 * account, index=index),
         account=account,
-        branch=DEPOSITS,
+        branch=DEPOSITS + 2 * account,
         index=index,
         owner_ref=owner_ref,
         created_at=at,

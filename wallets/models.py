@@ -24,7 +24,9 @@ class ChainState(models.Model):
     scan_started_at = models.DateTimeField(null=True, blank=True)  # of the last scan that finished, at the node's tip
     problem = models.CharField(max_length=300, blank=True)  # why the node is not trusted now; empty when it is
     next_index = models.BigIntegerField(default=0)  # of the next deposit address
-    account = models.PositiveIntegerField(default=0)  # derivation account; a restored backup opens a new one
+    account = models.PositiveIntegerField(
+        default=0
+    )  # which run of deposit addresses; a restored backup opens a new one
     fee_rate_minor = MinorField(default=0)  # per virtual byte or per gas, as the node advises
     next_nonce = models.BigIntegerField(null=True, blank=True)  # of the house's sender, where the chain has nonces
 
@@ -53,7 +55,7 @@ class Address(models.Model):
     chain = models.CharField(max_length=32)
     address = models.CharField(max_length=128)
     account = models.PositiveIntegerField()
-    branch = models.PositiveSmallIntegerField()  # 0 deposits, 1 the house: funding and change
+    branch = models.PositiveSmallIntegerField()  # even: deposits; 1: the house, funding and change
     index = models.BigIntegerField()
     owner_ref = models.CharField(max_length=40, blank=True)
     created_at = models.DateTimeField()

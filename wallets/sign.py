@@ -16,6 +16,7 @@ from wallets.coins import CoinsShort, choose_coins, size_vb
 from wallets.freeze import frozen_scopes, is_frozen
 from wallets.journal import check_latest
 from wallets.models import Attempt, ChainState, Coin, CoinHold, Deposit, NonceHold, Payout
+from wallets.payouts import reject_payout
 from wallets.scan_state import find_problem, get_state, trusted_now
 from wallets.signer import Signed, SignerRefused, has_keys, sign_coins, sign_nonce
 
@@ -47,8 +48,12 @@ def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[
         if short > MOST_SHORT:
             break  # no coins are free before the next round; asking for all the others would be in vain
         try:
-            gas = node.estimate_gas(address) if node.has_nonces else 0
+            payable = node.is_payable(address)
+            gas = node.estimate_gas(address) if node.has_nonces and payable else 0
         except ChainError:
+            continue
+        if not payable:
+            _reject(payout_id, f"the node does not take {address} for an address", at)
             continue
         done = _sign_one(payout_id, node, fees, first_nonce, gas, at)
         signed, short = signed + done, 0 if done else short + 1
@@ -74,6 +79,14 @@ def _sign_one(payout_id: int, node: Chain, fees: FeeQuote, first_nonce: int | No
         with transaction.atomic():
             Payout.objects.filter(pk=payout_id, state=states.REQUESTED).update(problem=str(refusal)[:300])
         return False
+
+
+def _reject(payout_id: int, problem: str, at: datetime) -> None:
+    """Refuse an intent before anything is signed; the order's next actor becomes the operator."""
+    with transaction.atomic():
+        (payouts,) = lock_rows(Payout.objects.filter(pk=payout_id, state=states.REQUESTED).select_related("asset"))
+        if payouts:
+            reject_payout(payouts[0], problem=problem, at=at)
 
 
 def _claim(payout_id: int, chain: str, at: datetime) -> tuple[Payout | None, ChainState]:
