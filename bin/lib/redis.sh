@@ -8,7 +8,7 @@ start_redis() {
     local dir waited
     dir=$(socket_dir "redis-$1")
     rm -f "$dir/redis.sock"
-    redis-server --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --daemonize no \
+    env ${MARK:+"$MARK"} redis-server --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --daemonize no \
         >"$LOG_DIR/redis-$1.log" 2>&1 </dev/null 7>&- 9>&- &
     redis_pid=$! redis_dir=$dir
     for ((waited = 0; waited < 100; waited++)); do

@@ -120,7 +120,9 @@ watch_supervisor() {
 
 stop_everything() {
     local status=$?
-    trap '' INT TERM HUP
+    # Nothing may end the stopping early, not even that nobody reads what it says.
+    trap '' INT TERM HUP PIPE
+    set +e
     if [[ -n $supervisor ]]; then
         say "Stopping"
         kill "$supervisor" 2>/dev/null || true
