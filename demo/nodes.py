@@ -1,6 +1,7 @@
 """The demo's local nodes: play money that anyone may mine. Refuses every chain that is not made for play."""
 
 import secrets
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -32,7 +33,7 @@ class LitecoinPlay:
         if self._node.call("getblockchaininfo")["chain"] != "regtest":
             raise NotPlayMoney("the Litecoin node is not a regtest node")
 
-    def prepare(self) -> None:
+    def prepare(self, *, at: datetime) -> None:
         """Make or load the customer's wallet and let it own coins. Safe to repeat."""
         if CUSTOMER not in self._node.call("listwallets"):
             try:
@@ -75,9 +76,13 @@ class EthereumPlay:
         if int(self._node.call("eth_chainId"), 16) != ANVIL_CHAIN_ID:
             raise NotPlayMoney("the Ethereum node is not a local development chain")
 
-    def prepare(self) -> None:
-        """Mine by the clock and not at each transaction, so that waiting looks like waiting."""
+    def prepare(self, *, at: datetime) -> None:
+        """Mine when told to and not at each transaction, so that waiting looks like waiting, at the time it is.
+
+        A node that was away would otherwise go on from the time of its last block, and its chain look dead.
+        """
         self._node.call("evm_setAutomine", False)
+        self._node.call("evm_setTime", int(at.timestamp()))
 
     def mine(self) -> None:
         """Add one block."""

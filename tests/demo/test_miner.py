@@ -85,7 +85,7 @@ class Chain:
     def __init__(self, *fates):
         self.fates, self.prepared, self.mined = list(fates), 0, 0
 
-    def prepare(self):
+    def prepare(self, *, at):
         self.prepared += 1
 
     def mine(self):

@@ -78,7 +78,7 @@ class _Miner:
     def step(self, at: datetime) -> None:
         play = open_play(self.network)
         if not self.ready:
-            play.prepare()
+            play.prepare(at=at)
             self.ready, self.mined = True, 0
         if self.mined % FUND_EVERY == 0 and FUND[self.network](play, at=at):
             logger.info("demo_house_funded chain=%s", self.network)
