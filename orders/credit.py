@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from core.each import for_each
 from core.locks import lock_rows
 from core.money import Money
 from ledger.post import post_entries
@@ -26,10 +27,8 @@ from wallets.states import CONFIRMED, CREDIT, DUST, REMOVED, SEEN, WAITING
 
 def follow_deposits(*, chain: str, at: datetime, limit: int = 200) -> int:
     """Act on up to `limit` deposits with news, oldest first; return how many changed something."""
-    acted = 0
-    for deposit_id, reference in list_news(chain=chain, limit=limit):
-        acted += follow_deposit(deposit_id=deposit_id, reference=reference, at=at)
-    return acted
+    news = list_news(chain=chain, limit=limit)
+    return for_each(news, lambda row: follow_deposit(deposit_id=row[0], reference=row[1], at=at))
 
 
 @transaction.atomic

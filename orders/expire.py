@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from core.each import for_each
 from core.locks import lock_rows
 from orders import states
 from orders.models import Order, Promise
@@ -27,9 +28,8 @@ def expire_due_orders(*, at: datetime, limit: int = 200) -> int:
         .order_by("deadline", "pk")
         .values_list("reference", "send_asset__network", "payment_deadline")[:limit]
     )
-    return sum(
-        _expire(reference, at) for reference, chain, until in due if scanned_since(chain=chain, moment=until, at=at)
-    )
+    known = [reference for reference, chain, until in due if scanned_since(chain=chain, moment=until, at=at)]
+    return for_each(known, lambda reference: _expire(reference, at))
 
 
 @transaction.atomic
@@ -50,7 +50,7 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
     open_states = [state for state in states.FACES if state not in (states.AWAITING_DEPOSIT, *_RESTING)]
     due = Order.objects.filter(state__in=open_states, deadline__lt=at).exclude(next_actor=states.OPERATOR)
     references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
-    moved = sum(_escalate(reference, at) for reference in references)
+    moved = for_each(references, lambda reference: _escalate(reference, at))
     with transaction.atomic():
         late = Deposit.objects.filter(disposition=WAITING, deadline__lt=at).exclude(next_actor=states.OPERATOR)
         late.update(next_actor=states.OPERATOR)

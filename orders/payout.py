@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import transaction
 
+from core.each import for_each
 from core.locks import lock_rows
 from core.money import Money
 from ledger.post import InsufficientFunds
@@ -27,7 +28,7 @@ def request_payouts(*, asset: str, at: datetime, limit: int = 200) -> int:
     """Ask for the payouts of all exchanged orders that get `asset`, oldest first; return how many were asked for."""
     ready = Order.objects.filter(state=states.EXCHANGING, get_asset_id=asset).exclude(hold_reason=states.ADDRESS)
     references = list(ready.order_by("pk").values_list("reference", flat=True)[:limit])
-    return sum(request_order_payout(reference=reference, at=at) for reference in references)
+    return for_each(references, lambda reference: request_order_payout(reference=reference, at=at))
 
 
 def request_order_payout(*, reference: str, at: datetime) -> bool:
@@ -85,28 +86,27 @@ def _hold(reference: str, at: datetime) -> bool:
 
 
 def follow_payouts(*, chain: str, at: datetime, limit: int = 200) -> int:
-    """Act on payouts with news, oldest first: sent, confirmed, rejected, refunds too; return how many there were."""
+    """Act on payouts with news, oldest first: sent, confirmed, rejected, refunds too; return how many."""
     news = list_payout_news(chain=chain, limit=limit)
-    for payout_id, reference in news:
-        follow_payout(payout_id=payout_id, reference=reference, at=at)
-    return len(news)
+    return for_each(news, lambda row: follow_payout(payout_id=row[0], reference=row[1], at=at))
 
 
 @transaction.atomic
-def follow_payout(*, payout_id: int, reference: str, at: datetime) -> None:
+def follow_payout(*, payout_id: int, reference: str, at: datetime) -> bool:
     """Bring the order up to date with one payout. Locks the order, then the payout. Safe to repeat."""
     (orders, payouts) = lock_rows(
         Order.objects.filter(reference=reference).select_related("send_asset", "get_asset"),
         Payout.objects.filter(pk=payout_id, news=True),
     )
     if not payouts:
-        return
+        return False
     payout = payouts[0]
     if orders and payout.purpose == settle_purpose(reference):
         _follow_settlement(orders[0], payout, at)
     elif orders:
         follow_refund(orders[0], payout, at=at)
     clear_payout_news(payout)
+    return True
 
 
 def _follow_settlement(order: Order, payout: Payout, at: datetime) -> None:

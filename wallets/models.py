@@ -150,6 +150,7 @@ class Payout(models.Model):
     txid = models.CharField(max_length=80, blank=True)  # of the attempt that was mined
     block_height = models.BigIntegerField(null=True, blank=True)
     requested_at = models.DateTimeField()
+    tried_at = models.DateTimeField(null=True, blank=True)  # when signing was last tried in vain: others come first
     signed_at = models.DateTimeField(null=True, blank=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     reorg_count = models.PositiveIntegerField(default=0)  # how often a confirmed payment was taken off the chain

@@ -29,10 +29,10 @@ def send_due_attempts(
     scopes = frozen_scopes()
     taken = 0
     for attempt in due[:limit]:
-        if attempt.sent_at is None and scopes and is_frozen(attempt.payout.asset_id, _funding(attempt), scopes):
-            continue
         if not _claim(attempt, at):
             continue
+        if attempt.sent_at is None and scopes and is_frozen(attempt.payout.asset_id, _funding(attempt), scopes):
+            continue  # claimed first, so that frozen ones make room for those behind them
         step("claimed")
         if attempt.journaled_at is None:
             journal.append(attempt, at=at)

@@ -4,10 +4,13 @@ After that commit the payment exists; whatever happens, only these bytes (or one
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import F
 
+from core.each import for_each
 from core.locks import lock_rows
 from wallets import states
 from wallets.addresses import house_address
@@ -20,18 +23,19 @@ from wallets.payouts import reject_payout
 from wallets.scan_state import find_problem, get_state, trusted_now
 from wallets.signer import Signed, SignerRefused, has_keys, sign_coins, sign_nonce
 
-MOST_SHORT = 5  # payouts in a row that could not be signed end a round
-
 
 def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[[str], None] = lambda _: None) -> int:
-    """Sign up to `limit` requested payouts of a chain, oldest first; return how many were signed.
+    """Sign up to `limit` requested payouts of a chain and return how many were signed.
+
+    Oldest first, but what could not be signed goes to the end of the line, so that nothing waits behind it.
 
     The node is asked who it is, what fees it advises and (where there are nonces) whether a target is a contract, all
     before the transaction. `step` is told the name of each step, for tests that kill the process between two of them.
     """
     if not has_keys() or not check_latest(at=at):
         return 0
-    waiting = Payout.objects.filter(chain=node.code, state=states.REQUESTED).order_by("pk")
+    waiting = Payout.objects.filter(chain=node.code, state=states.REQUESTED)
+    waiting = waiting.order_by(F("tried_at").asc(nulls_first=True), "pk")  # those tried in vain come after the others
     todo = list(waiting.values_list("pk", "address")[:limit])
     if not todo:
         return 0
@@ -43,42 +47,51 @@ def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[
             return 0
     except ChainError:
         return 0  # the scan reports a node that does not answer; here there is simply nothing to do
-    signed = short = 0
-    for payout_id, address in todo:
-        if short > MOST_SHORT:
-            break  # no coins are free before the next round; asking for all the others would be in vain
-        try:
-            payable = node.is_payable(address)
-            gas = node.estimate_gas(address) if node.has_nonces and payable else 0
-        except ChainError:
-            continue
-        if not payable:
-            _reject(payout_id, f"the node does not take {address} for an address", at)
-            continue
-        done = _sign_one(payout_id, node, fees, first_nonce, gas, at)
-        signed, short = signed + done, 0 if done else short + 1
+    offer = _Offer(node, fees, first_nonce, at)
+
+    def sign(row: tuple[int, str]) -> bool:
+        done = _sign_one(row[0], row[1], offer)
         step("signed")
-    return signed
+        return done
+
+    return for_each(todo, sign)
 
 
-def _sign_one(payout_id: int, node: Chain, fees: FeeQuote, first_nonce: int | None, gas: int, at: datetime) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What the node said before a round of signing."""
+
+    node: Chain
+    fees: FeeQuote
+    first_nonce: int | None
+    at: datetime
+
+
+def _sign_one(payout_id: int, address: str, offer: _Offer) -> bool:
+    node, at = offer.node, offer.at
     try:
+        if not node.is_payable(address):
+            _reject(payout_id, f"the node does not take {address} for an address", at)
+            return False
+        gas = node.estimate_gas(address) if node.has_nonces else 0
         with transaction.atomic():
             payout, state = _claim(payout_id, node.code, at)
-            if payout is None:
-                return False
-            if node.has_nonces:
-                attempt = _sign_with_nonce(payout, state, node, fees, first_nonce, gas, at)
-            else:
-                attempt = _sign_with_coins(payout, state, fees, at)
-            states.PAYOUT.check(payout.state, states.SIGNED)
-            payout.state, payout.signed_at, payout.problem = states.SIGNED, at, ""
-            payout.save(update_fields=("state", "signed_at", "problem"))
-            return attempt is not None
-    except (CoinsShort, SignerRefused) as refusal:
-        with transaction.atomic():
-            Payout.objects.filter(pk=payout_id, state=states.REQUESTED).update(problem=str(refusal)[:300])
-        return False
+            if payout is not None:
+                if node.has_nonces:
+                    _sign_with_nonce(payout, state, offer, gas)
+                else:
+                    _sign_with_coins(payout, state, offer)
+                states.PAYOUT.check(payout.state, states.SIGNED)
+                payout.state, payout.signed_at, payout.problem = states.SIGNED, at, ""
+                payout.save(update_fields=("state", "signed_at", "problem"))
+                return True
+        problem = "frozen, or its deposits are not confirmed now"
+    except (ChainError, CoinsShort, SignerRefused) as refusal:
+        problem = str(refusal)
+    with transaction.atomic():
+        waiting = Payout.objects.filter(pk=payout_id, state=states.REQUESTED)
+        waiting.update(problem=problem[:300], tried_at=at)
+    return False
 
 
 def _reject(payout_id: int, problem: str, at: datetime) -> None:
@@ -110,8 +123,8 @@ def _claim(payout_id: int, chain: str, at: datetime) -> tuple[Payout | None, Cha
     return payout, lanes[0]
 
 
-def _sign_with_coins(payout: Payout, state: ChainState, fees: FeeQuote, at: datetime) -> Attempt:
-    rate = max(fees.per_unit_minor, payout.asset.fee_rate_floor_minor)
+def _sign_with_coins(payout: Payout, state: ChainState, offer: _Offer) -> Attempt:
+    rate = max(offer.fees.per_unit_minor, payout.asset.fee_rate_floor_minor)
     coins = choose_coins(
         chain=payout.chain,
         height=state.height,
@@ -124,43 +137,38 @@ def _sign_with_coins(payout: Payout, state: ChainState, fees: FeeQuote, at: date
         coins=coins,
         address=payout.address,
         amount_minor=payout.amount_minor,
-        fee_minor=min(size_vb(len(coins), 2) * rate, payout.fee_cap_minor),
+        fee_minor=size_vb(len(coins), 2) * rate,
         fee_cap_minor=payout.fee_cap_minor,
     )
     CoinHold.objects.bulk_create(
         CoinHold(chain=coin.chain, txid=coin.txid, vout=coin.vout, payout=payout) for coin in coins
     )
-    return store_attempt(payout, signed, n=1, at=at)
+    return store_attempt(payout, signed, n=1, at=offer.at)
 
 
-def _sign_with_nonce(
-    payout: Payout,
-    state: ChainState,
-    node: Chain,
-    fees: FeeQuote,
-    first_nonce: int | None,
-    gas: int,
-    at: datetime,
-) -> Attempt:
+def _sign_with_nonce(payout: Payout, state: ChainState, offer: _Offer, gas: int) -> Attempt:
     """The nonce comes from our rows, never from the node's pending count; the node is believed once, at the very start."""
-    nonce = state.next_nonce if state.next_nonce is not None else int(first_nonce or 0)
-    sender = house_address(chain=payout.chain, at=at).address
-    max_fee = min(fees.max_fee_minor, payout.fee_cap_minor // gas)
+    nonce = state.next_nonce if state.next_nonce is not None else int(offer.first_nonce or 0)
+    sender = house_address(chain=payout.chain, at=offer.at).address
+    max_fee = min(offer.fees.max_fee_minor, payout.fee_cap_minor // gas)
+    if max_fee < offer.fees.per_unit_minor:
+        # Signed all the same, it would wait unmined and hold up every nonce behind it.
+        raise SignerRefused(f"the fee cap {payout.fee_cap_minor} does not pay for {gas} gas at today's fees")
     signed = sign_nonce(
         chain=payout.chain,
-        chain_id=node.chain_id,
+        chain_id=offer.node.chain_id,
         nonce=nonce,
         address=payout.address,
         amount_minor=payout.amount_minor,
         gas=gas,
         max_fee_minor=max_fee,
-        priority_minor=min(fees.priority_minor, max_fee),
+        priority_minor=min(offer.fees.priority_minor, max_fee),
         fee_cap_minor=payout.fee_cap_minor,
     )
     NonceHold.objects.create(chain=payout.chain, sender=sender, nonce=nonce, payout=payout)
     state.next_nonce = nonce + 1
     state.save(update_fields=("next_nonce",))
-    return store_attempt(payout, signed, n=1, at=at)
+    return store_attempt(payout, signed, n=1, at=offer.at)
 
 
 def store_attempt(payout: Payout, signed: Signed, *, n: int, at: datetime) -> Attempt:
