@@ -48,7 +48,8 @@ def scan_chain(*, node: Chain, at: datetime, known_mempool: set[str]) -> ScanRep
         rolled_back = _undo_reorganisation(node, state, at)
         blocks, caught_up = _read_blocks(node, tip.height, at, identity)
         if caught_up:
-            _read_mempool(node, at, known_mempool)
+            caught_up = _read_mempool(node, at, known_mempool)
+        if caught_up:
             note_scanned(chain=node.code, started_at=at, fee_rate_minor=fees.per_unit_minor)
         return ScanReport(blocks=blocks, rolled_back=rolled_back, finished=caught_up)
     except ChainError as error:
@@ -96,9 +97,11 @@ def _read_blocks(node: Chain, tip_height: int, at: datetime, identity: str) -> t
     return read, last == tip_height
 
 
-def _read_mempool(node: Chain, at: datetime, known: set[str]) -> None:
+def _read_mempool(node: Chain, at: datetime, known: set[str]) -> bool:
+    """Record what is new in the mempool and what is gone from it; False when there is more to read than fits one scan."""
     present = set(node.list_mempool())
-    fresh = sorted(present - known)[:MEMPOOL_PER_SCAN]
+    unread = sorted(present - known)
+    fresh = unread[:MEMPOOL_PER_SCAN]
     txs = [tx for tx in map(node.read_mempool_tx, fresh) if tx is not None]
     note_mempool(chain=node.code, txs=txs, at=at)
     known &= present
@@ -106,3 +109,4 @@ def _read_mempool(node: Chain, at: datetime, known: set[str]) -> None:
     for txid in list_unmined(chain=node.code):
         if txid not in present and node.find_tx(txid).state in ("unknown", "conflicted"):
             note_absent(chain=node.code, txid=txid)
+    return len(unread) == len(fresh)
