@@ -41,7 +41,7 @@ def test_another_chain_under_the_same_name_is_not_read(monkeypatch: pytest.Monke
     assert not scan_chain(node=chain, at=at, known_mempool=set()).problem
     height = ChainState.objects.get().height
 
-    monkeypatch.setattr(FakeChain, "identity", lambda self: "another genesis")
+    monkeypatch.setattr(FakeChain, "identity", lambda _: "another genesis")
     chain.mine(2)
     report = scan_chain(node=chain, at=at, known_mempool=set())
 
