@@ -3,7 +3,7 @@
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -55,6 +55,7 @@ class Exchange:
     litecoin: LitecoinNode
     ethereum: EthereumNode
     offset: timedelta = timedelta(0)
+    urls: dict[str, str] = field(default_factory=dict)  # where the site finds a node, if not where it is
 
     def now(self) -> datetime:
         return clock.now() + self.offset
@@ -64,7 +65,7 @@ class Exchange:
 
     def client_of(self, chain: str) -> Chain:
         adapter: type[CoreChain | EVMChain] = CoreChain if chain == "litecoin" else EVMChain
-        return adapter(chain, self.node_of(chain).url)
+        return adapter(chain, self.urls.get(chain, self.node_of(chain).url))
 
     def price(self, ltc: str = "80", eth: str = "2500") -> None:
         """Let the markets say what LTC and ETH cost in dollars, at this moment."""
@@ -137,6 +138,13 @@ class Exchange:
         """Return what the customer's address holds on the chain, in minor units."""
         return self.node_of(order.get_asset.network).received(order.payout_address)
 
+    def payments_to(self, chain: str, address: str) -> list[int]:
+        """List every single payment to an address in the latest 150 blocks, as the node tells them."""
+        node = self.client_of(chain)
+        tip = node.tip().height
+        blocks = [node.read_block(str(node.block_hash(height))) for height in range(max(tip - 150, 0), tip + 1)]
+        return [m.minor for b in blocks for tx in b.txs for m in tx.movements if m.address == address]
+
 
 @pytest.fixture
 def exchange(
@@ -152,6 +160,20 @@ def exchange(
     site.price()
     yield site
     assert find_imbalances() == []
+
+
+@pytest.fixture
+def worker_env(exchange: Exchange, process_env: dict[str, str], settings: LazySettings) -> dict[str, str]:
+    """Return the environment of a worker process of this test's exchange: its database, Redis, nodes, keys, journal."""
+    return {
+        **process_env,
+        "LITECOIN_RPC_URL": exchange.litecoin.url,
+        "ETHEREUM_RPC_URL": exchange.ethereum.url,
+        "LITECOIN_ACCOUNT_KEY": settings.ACCOUNT_KEYS["litecoin"],
+        "ETHEREUM_ACCOUNT_KEY": settings.ACCOUNT_KEYS["ethereum"],
+        "KEY_FILE": settings.KEY_FILE,
+        "PAYOUT_JOURNAL": settings.PAYOUT_JOURNAL,
+    }
 
 
 Waiter = Callable[[], None]

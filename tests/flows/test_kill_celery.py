@@ -1,0 +1,116 @@
+"""The site's own worker program, killed with SIGKILL in the middle of its work and started again."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from nexchange.celery import CHAINS, app
+from orders import states
+from orders.models import Order
+from tests.flows.conftest import Exchange
+from tests.flows.proxy import NodeProxy
+from tests.flows.test_kill import assert_paid_once
+from tests.flows.worker import ROOT
+from wallets.models import Attempt, Deposit
+
+pytestmark = pytest.mark.node
+
+
+class CeleryWorker:
+    """`bin/worker` for all queues, with its pool process, in a process group of its own."""
+
+    def __init__(self, env: dict[str, str], log: Path) -> None:
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(
+                ["bin/worker", "default,litecoin,ethereum"],
+                cwd=ROOT,
+                env=env,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
+        self.pid = self.process.pid
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+        assert self.process.wait(timeout=30) == -signal.SIGKILL
+
+
+@pytest.fixture
+def start_celery(
+    exchange: Exchange, worker_env: dict[str, str], tmp_path: Path
+) -> Iterator[Callable[..., CeleryWorker]]:
+    workers: list[CeleryWorker] = []
+
+    def start(**urls: str) -> CeleryWorker:
+        workers.append(CeleryWorker({**worker_env, **urls}, tmp_path / "celery.log"))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        worker.kill()
+    with app.connection_for_write() as broker:
+        for queue in ("default", *CHAINS):
+            broker.default_channel.queue_purge(queue)
+
+
+def send_ticks() -> None:
+    """Put one round of the timetable into the queues, as beat does; unread ones of the round before expire."""
+    for chain in CHAINS:
+        for task in ("wallets.tasks.scan", "orders.tasks.advance_orders", "wallets.tasks.pay"):
+            app.send_task(task, kwargs={"chain": chain}, queue=chain, expires=2)
+
+
+def until(happened: Callable[[], bool], exchange: Exchange, *, mine: bool = True, seconds: int = 90) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if happened():
+            return
+        send_ticks()
+        time.sleep(1)
+        if mine:
+            exchange.mine(1)
+    raise AssertionError("it never happened")
+
+
+def test_a_celery_worker_killed_three_times_pays_once(
+    exchange: Exchange, start_celery: Callable[..., CeleryWorker]
+) -> None:
+    """Killed once while a deposit confirms, once inside the broadcast that the node has taken, once before completion."""
+    order: Order = exchange.open().order
+    exchange.pay(order)
+    proxy = NodeProxy(exchange.ethereum.url)
+    try:
+        first = start_celery()
+        until(lambda: Deposit.objects.filter(owner_ref=order.reference).exists(), exchange)
+        first.kill()
+
+        proxy.holding = True
+        second = start_celery(ETHEREUM_RPC_URL=proxy.url)
+        until(proxy.held.is_set, exchange)
+        second.kill()
+    finally:
+        proxy.close()
+    attempt = Attempt.objects.get()
+    assert (attempt.payout.state, attempt.sent_at) == ("SIGNED", None)
+    assert exchange.client_of("ethereum").find_tx(attempt.txid).state == "mempool"
+
+    third = start_celery()
+    until(lambda: exchange.reload(order).state in (states.SENT, states.COMPLETED), exchange)
+    third.kill()
+
+    fourth = start_celery()
+    until(lambda: exchange.reload(order).state == states.COMPLETED, exchange)
+    for _ in range(2):
+        send_ticks()
+        time.sleep(2)
+    assert len({first.pid, second.pid, third.pid, fourth.pid}) == 4
+    fourth.kill()
+    exchange.mine(3)
+    assert_paid_once(exchange, order)
