@@ -174,6 +174,7 @@ QUOTE_SECONDS = 60
 PAYMENT_WINDOW_MINUTES = 20
 CONFIRM_WINDOW_MINUTES = 60
 WAITING_HOURS = 72
+LIQUIDITY_HOURS = 6  # how long a paid order waits for our coins before its owner may have the deposit back, free
 FEE_MARGIN_PERCENT = 200  # a payout's fee is priced, and capped, at twice the node's advice
 PROMISES_PER_CLIENT = 10  # open unfunded orders of one client network at a time
 PROMISED_SHARE_PERCENT = 50  # of an asset's spendable coins that unfunded orders may hold together

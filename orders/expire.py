@@ -49,12 +49,43 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
     """
     open_states = [state for state in states.FACES if state not in (states.AWAITING_DEPOSIT, *_RESTING)]
     due = Order.objects.filter(state__in=open_states, deadline__lt=at).exclude(next_actor=states.OPERATOR)
+    due = due.exclude(hold_reason=states.LIQUIDITY)  # these offer a refund instead, which stands until it is taken
     references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
     moved = for_each(references, lambda reference: _escalate(reference, at))
     with transaction.atomic():
         late = Deposit.objects.filter(disposition=WAITING, deadline__lt=at).exclude(next_actor=states.OPERATOR)
         late.update(next_actor=states.OPERATOR)
     return moved
+
+
+def offer_refunds(*, at: datetime, limit: int = 200) -> int:
+    """Offer the deposit back, free, to owners whose paid orders waited for our coins until the deadline; return how many.
+
+    The offer stands beside the payout: whichever comes first, a request for the refund or the coins, closes the other.
+    """
+    due = Order.objects.filter(state=states.EXCHANGING, hold_reason=states.LIQUIDITY, next_actor=states.OPERATOR)
+    references = list(
+        due.filter(deadline__lt=at).order_by("deadline", "pk").values_list("reference", flat=True)[:limit]
+    )
+    return for_each(references, lambda reference: _offer(reference, at))
+
+
+@transaction.atomic
+def _offer(reference: str, at: datetime) -> bool:
+    waiting = Order.objects.filter(reference=reference, state=states.EXCHANGING, hold_reason=states.LIQUIDITY)
+    (orders,) = lock_rows(waiting.filter(next_actor=states.OPERATOR))
+    if orders:
+        move(
+            orders[0],
+            states.EXCHANGING,
+            actor="machine",
+            reason="refund_offered",
+            at=at,
+            hold=states.LIQUIDITY,
+            next_actor=states.CUSTOMER,
+            deadline=at + timedelta(hours=settings.WAITING_HOURS),
+        )
+    return bool(orders)
 
 
 _RESTING = (states.COMPLETED, states.EXPIRED, states.REFUNDED)

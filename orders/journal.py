@@ -8,6 +8,11 @@ from orders.models import Order
 from wallets.models import Deposit
 
 
+def exchange_reference(order: Order) -> str:
+    """Name the entry of an order's exchange: there is one, for ever."""
+    return f"exchange:{order.reference}"
+
+
 def exchange_entry(order: Order, *, deposit: Deposit, gross: Money, get: Money, at: datetime) -> NewEntry:
     """Turn the deposited asset into the other one: `gross` is what it is worth, `get` what the customer is owed.
 
@@ -17,7 +22,7 @@ def exchange_entry(order: Order, *, deposit: Deposit, gross: Money, get: Money, 
     network_fee = Money(order.network_fee_minor, order.get_asset)
     fee = gross - get - network_fee
     return NewEntry(
-        reference=f"exchange:{order.reference}",
+        reference=exchange_reference(order),
         reason="exchange",
         occurred_at=at,
         legs=(

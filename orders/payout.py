@@ -80,7 +80,7 @@ def _hold(reference: str, at: datetime) -> bool:
             at=at,
             hold=states.LIQUIDITY,
             next_actor=states.OPERATOR,
-            deadline=at + timedelta(hours=settings.WAITING_HOURS),
+            deadline=at + timedelta(hours=settings.LIQUIDITY_HOURS),
         )
     return False
 

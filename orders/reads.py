@@ -12,6 +12,7 @@ from core.references import read_reference
 from core.tokens import token_matches
 from orders import states
 from orders.models import Order, Transition
+from orders.refund import refund_offered
 from wallets import states as wallet_states
 from wallets.chains.uri import payment_uri
 from wallets.models import Attempt, ChainState, Deposit, Payout
@@ -239,7 +240,8 @@ def _explorer(template: str, txid: str) -> str:
 
 def _may(order: Order, deposits: tuple[DepositView, ...]) -> frozenset[str]:
     """List what the owner can do now: what a page offers and the verbs accept."""
-    allowed = {f"refund:{d.id}" for d in deposits if d.disposition == wallet_states.WAITING}
+    refundable = {wallet_states.WAITING} | ({wallet_states.CREDIT} if refund_offered(order) else set())
+    allowed = {f"refund:{d.id}" for d in deposits if d.disposition in refundable}
     over = (states.COMPLETED, states.EXPIRED, states.REFUNDED, states.REFUNDING, states.SENT, states.PAYING)
     if order.state not in over and (not order.payout_address or (order.state == "AWAITING_DEPOSIT" and not deposits)):
         allowed.add("set_payout_address")

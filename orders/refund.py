@@ -9,8 +9,9 @@ from core.errors import DomainError
 from core.locks import lock_rows
 from core.money import Money
 from ledger.post import InsufficientFunds, post_entries
+from ledger.reverse import reverse_entry
 from orders import states
-from orders.journal import refund_fee_entry
+from orders.journal import exchange_reference, refund_fee_entry
 from orders.limits import LiquidityShort
 from orders.models import Order
 from orders.reserves import read_reserves
@@ -43,12 +44,18 @@ def refund_purpose(deposit_id: int) -> str:
     return f"deposit:{deposit_id}:refund"
 
 
+def refund_offered(order: Order) -> bool:
+    """Say whether the owner may have a credited deposit back: it waited for our coins until its deadline; pure."""
+    return order.hold_reason == states.LIQUIDITY and order.next_actor == states.CUSTOMER
+
+
 def ask_refund(
     *, order_reference: str, deposit_id: int, address: str, address_repeated: str, at: datetime, actor: str
 ) -> Payout:
-    """Refund a WAITING deposit. Locks the order, then the deposit; the second of two requests finds it decided.
+    """Refund a WAITING deposit, or a credited one that we could not pay out for want of coins.
 
-    The customer's claim pays the network fee, which is also the cap of what sending may cost.
+    Locks the order, then the deposit; the second of two requests finds it decided. The customer's claim pays the network
+    fee, which is also the cap of what sending may cost; when the fault is ours, the house pays it.
 
     Raises: RefundNotPossible, AddressesDiffer, AddressInvalid and kin, AddressIsOurs, DepositTooSmall, LiquidityShort.
     """
@@ -72,31 +79,38 @@ def _asset_code(deposit_id: int) -> str:
 
 
 def _refund(order: Order, deposit: Deposit, address: str, at: datetime, actor: str) -> Payout:
-    if deposit.state != wallet_states.CONFIRMED or deposit.disposition != wallet_states.WAITING:
+    free = refund_offered(order) and deposit.disposition == wallet_states.CREDIT
+    waiting = deposit.disposition == wallet_states.WAITING
+    if deposit.state != wallet_states.CONFIRMED or not (waiting or free):
         raise RefundNotPossible
     target = check_customer_address(chain=deposit.chain, text=address, field="address")
     refuse_own_addresses(chain_addresses={"address": (deposit.chain, target)})
     fee = read_reserves()[deposit.asset_id].network_fee
-    amount = Money(deposit.amount_minor, deposit.asset) - fee
+    amount = Money(deposit.amount_minor, deposit.asset)
+    if not free:
+        amount -= fee
     if amount.minor <= deposit.asset.dust_minor:
         raise DepositTooSmall(fee=str(fee))
     decide(deposit, wallet_states.REFUND, reason="refund_asked")
     also: tuple[str, ...] = ()
     if not order.refund_address:
         order.refund_address, also = target, ("refund_address",)
-    standing = order.state in (states.CONFIRMING, states.REFUND_FAILED)
+    standing = free or order.state in (states.CONFIRMING, states.REFUND_FAILED)
     move(
         order,
         states.REFUNDING if standing else order.state,
         actor=actor,
         reason="refund_asked",
         at=at,
-        hold=order.hold_reason,
+        hold="" if free else order.hold_reason,
         also=also,
         next_actor=None if standing else order.next_actor,
         deadline=None if standing else order.deadline,
     )
-    post_entries([refund_fee_entry(deposit, fee=fee, at=at)])
+    if free:
+        reverse_entry(reference=exchange_reference(order), reason="no liquidity", at=at)
+    else:
+        post_entries([refund_fee_entry(deposit, fee=fee, at=at)])
     return request_payout(
         purpose=refund_purpose(deposit.pk),
         owner_ref=order.reference,

@@ -7,7 +7,7 @@ from celery import shared_task
 from core import clock
 from core.assets import list_assets
 from orders.credit import follow_deposits
-from orders.expire import escalate_overdue, expire_due_orders
+from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.payout import follow_payouts, request_payouts
 from orders.publish import publish_transitions
 
@@ -29,6 +29,7 @@ def watch_deadlines(**_: Any) -> None:
     at = clock.now()
     expire_due_orders(at=at)
     escalate_overdue(at=at)
+    offer_refunds(at=at)
 
 
 @shared_task

@@ -22,7 +22,7 @@ DISPOSITION = StateTable(
     moves={
         "": frozenset({CREDIT, WAITING, DUST}),
         WAITING: frozenset({CREDIT, REFUND, DUST}),
-        CREDIT: frozenset(),
+        CREDIT: frozenset({REFUND}),  # only when the exchange was taken back because we had no coins to pay it
         REFUND: frozenset(),
         DUST: frozenset(),
     },

@@ -17,7 +17,7 @@ from core import clock
 from core.snapshot import forget_all
 from ledger.balances import find_imbalances
 from orders.credit import follow_deposits
-from orders.expire import escalate_overdue, expire_due_orders
+from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.models import Order
 from orders.open import Opened, open_order
 from orders.payout import follow_payouts, request_payouts
@@ -106,6 +106,7 @@ class Exchange:
             follow_payouts(chain=chain, at=self.now())
         expire_due_orders(at=self.now())
         escalate_overdue(at=self.now())
+        offer_refunds(at=self.now())
 
     def mine(self, blocks: int = 1) -> None:
         self.litecoin.mine(blocks)

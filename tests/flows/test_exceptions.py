@@ -4,9 +4,12 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from django.db import transaction
 
 from core.assets import get_asset
-from ledger.balances import get_balance
+from ledger.balances import get_balance, get_floor_balance
+from ledger.post import post_entry
+from ledger.reserve import release_entry, reserve_entry
 from orders import states
 from orders.addresses import set_payout_address
 from orders.models import Order, Promise
@@ -202,3 +205,52 @@ def test_after_72_hours_the_operator_is_next(exchange: Exchange, settings: LazyS
     (deposit,) = deposits(order)
     assert (waiting.state, waiting.next_actor, deposit.next_actor) == (states.CONFIRMING, "operator", "operator")
     assert deposit.disposition == wallet_states.WAITING
+
+
+def test_an_order_we_cannot_pay_waits_and_then_may_be_refunded_free(exchange: Exchange, settings: LazySettings) -> None:
+    settings.MAX_TIP_AGE_SECONDS = {"litecoin": 10**6, "ethereum": 10**6}
+    order = exchange.open().order
+    spendable = get_floor_balance(kind="chain:spendable", asset=order.get_asset)
+    with transaction.atomic():
+        post_entry(reserve_entry(purpose="elsewhere", amount=spendable, at=exchange.now()))
+    exchange.pay(order)
+    exchange.tick()
+    exchange.settle(2)
+    held = exchange.reload(order)
+    (deposit,) = deposits(order)
+    assert (held.state, held.hold_reason, held.next_actor) == (states.EXCHANGING, states.LIQUIDITY, "operator")
+    with pytest.raises(RefundNotPossible):
+        refund(exchange, order, deposit)
+
+    exchange.offset = timedelta(hours=7)
+    exchange.mine(1)
+    exchange.tick()
+    assert exchange.reload(order).next_actor == "customer"
+    assert f"refund:{deposit.pk}" in build_view(exchange.reload(order), at=exchange.now(), is_owner=True).may
+    address = refund(exchange, order, deposit)
+    exchange.tick()
+    exchange.settle(3)
+
+    assert exchange.reload(order).state == states.REFUNDED
+    assert exchange.litecoin.received(address) == deposit.amount_minor
+    for asset in (order.send_asset, order.get_asset):
+        assert get_balance(kind="customer", asset=asset, owner=order.reference).minor == 0
+    assert get_balance(kind="revenue:fee", asset=order.get_asset).minor == 0
+
+
+def test_coins_that_arrive_in_time_pay_a_held_order(exchange: Exchange) -> None:
+    order = exchange.open().order
+    spendable = get_floor_balance(kind="chain:spendable", asset=order.get_asset)
+    with transaction.atomic():
+        post_entry(reserve_entry(purpose="elsewhere", amount=spendable, at=exchange.now()))
+    exchange.pay(order)
+    exchange.tick()
+    exchange.settle(2)
+    assert exchange.reload(order).hold_reason == states.LIQUIDITY
+
+    with transaction.atomic():
+        post_entry(release_entry(purpose="elsewhere", reserved=spendable, at=exchange.now()))
+    exchange.settle(4)
+
+    assert exchange.reload(order).state == states.COMPLETED
+    assert exchange.paid(order) == order.get_minor

@@ -76,6 +76,6 @@ _EXCEPTIONS = """## Exceptions and holds
 
 | hold | the exchange waits because | next actor |
 |---|---|---|
-| LIQUIDITY | the coins to pay out are not there | operator |
+| LIQUIDITY | the coins to pay out are not there | operator, after the deadline the customer: a free refund |
 | ADDRESS | the payout address is missing | customer |
 """
