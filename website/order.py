@@ -17,6 +17,7 @@ from orders import states
 from orders.models import Order
 from orders.reads import DepositView, OrderView, build_view, find_order
 from orders.reserves import get_reserves
+from wallets import states as wallet_states
 from website.owner import read_owner_token
 from website.wording import describe, received
 
@@ -106,12 +107,16 @@ def _context(order: Order, *, is_owner: bool, at: datetime) -> dict[str, Any]:
 
 
 def _refund_choice(deposit: DepositView, view: OrderView) -> dict[str, Any]:
-    """What sending a deposit back gives: the deposit less the network fee of today."""
+    """What sending a deposit back gives: the deposit less the network fee of today; in full when the fault is ours."""
     fee = get_reserves()[view.send.asset.code].network_fee
+    free = deposit.disposition == wallet_states.CREDIT
+    if free:
+        fee -= fee
     back = deposit.amount - fee
     return {
         "deposit": deposit,
         "fee": fee,
+        "free": free,
         "back": back,
         "enough": back.minor > view.send.asset.dust_minor,
         "form": f"refund-{deposit.id}",

@@ -30,6 +30,7 @@ _EVENTS: dict[str, Promise] = {
     "payout_address_set": gettext_lazy("Payout address given"),
     "refund_address_set": gettext_lazy("Refund address given"),
     "waiting_liquidity": gettext_lazy("Waiting for our reserve"),
+    "refund_offered": gettext_lazy("Refund offered, free of charge"),
     "payout_requested": gettext_lazy("Payout ordered"),
     "payout_sent": gettext_lazy("Payout sent"),
     "payout_confirmed": gettext_lazy("Payout confirmed"),
@@ -102,6 +103,7 @@ def why_waiting(reason: str) -> str:
         states.UNDERPAID: _("It is smaller than the agreed amount."),
         states.OVERPAID: _("It is larger than the agreed amount."),
         states.SECOND: _("This order already had its deposit; this is another one."),
+        "credited": _("Our reserve does not cover your payout yet. You can go on waiting, or have your deposit back."),
     }
     return words.get(reason, _("It needs a decision."))
 
@@ -149,6 +151,14 @@ def _exchanging(view: OrderView) -> Notice:
         return Notice(
             _("Where should we send your %(asset)s?") % {"asset": view.get.asset.code},
             _("Your deposit is confirmed. Give the payout address below and we send at once."),
+            "act",
+        )
+    if view.hold_reason == states.LIQUIDITY and view.next_actor == states.CUSTOMER:
+        return Notice(
+            _("We could not fill our reserve in time"),
+            _(
+                "We are sorry. Your rate stays fixed while you wait; below you can have your deposit back in full instead."
+            ),
             "act",
         )
     if view.hold_reason == states.LIQUIDITY:

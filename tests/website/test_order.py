@@ -6,9 +6,13 @@ import pytest
 from django.db import transaction
 
 from core import clock
+from ledger.balances import get_floor_balance
 from ledger.post import post_entry
+from ledger.reserve import reserve_entry
 from orders.credit import follow_deposit
+from orders.expire import offer_refunds
 from orders.models import Order
+from orders.payout import request_order_payout
 from tests.orders.conftest import NOW
 from tests.website.conftest import ETH_ADDRESS, LTC_ADDRESS
 from wallets import states
@@ -221,3 +225,18 @@ def test_links_each_transaction_to_the_explorer_of_its_coin(alice, order, settin
 
 def test_offers_the_link_as_a_mail_to_oneself(alice, order):
     assert f"mailto:?subject={order.reference}&amp;body=http%3A%2F%2Ftestserver" in page(alice.get(url(order)))
+
+
+def test_offers_all_of_the_deposit_back_when_our_reserve_stays_empty(alice, order):
+    pay(order, order.send_minor)
+    spendable = get_floor_balance(kind="chain:spendable", asset=order.get_asset)
+    with transaction.atomic():
+        post_entry(reserve_entry(purpose="elsewhere", amount=spendable, at=NOW))
+    request_order_payout(reference=order.reference, at=NOW)
+    assert "have your deposit back" not in page(alice.get(url(order)))
+
+    offer_refunds(at=NOW + timedelta(hours=7))
+
+    shown = page(alice.get(url(order)))
+    assert "We could not fill our reserve in time" in shown
+    assert "<strong>2 LTC</strong>, all of it" in shown
