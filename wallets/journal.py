@@ -1,7 +1,8 @@
 """The payout journal: every signed attempt, appended and fsynced to a file outside the database before it is sent.
 
 A database restored from an old backup does not know its latest payouts; the journal does. When the journal is newer
-than the database, payouts freeze until the operator has reconciled.
+than the database, payouts freeze until the operator has reconciled and lifts the freeze: that appends a line for each
+unknown payment, which from then on is explained, and its debt is never signed again.
 """
 
 import fcntl
@@ -22,7 +23,7 @@ _TAIL_BYTES = 4096
 
 def append(attempt: Attempt, *, at: datetime) -> None:
     """Write one signed attempt and wait until the disk has it. A repeated line is harmless."""
-    line = json.dumps(
+    _write(
         {
             "at": at.isoformat(),
             "chain": attempt.chain,
@@ -31,6 +32,55 @@ def append(attempt: Attempt, *, at: datetime) -> None:
             "n": attempt.n,
         }
     )
+
+
+def explain_missing(*, because: str, at: datetime) -> int:
+    """Note in the journal that a person has accounted for every payment the database does not know; return how many.
+
+    They stop freezing payouts, and `list_explained_debts` keeps their debts from being paid again. Safe to repeat.
+    """
+    missing = missing_from_database()
+    for line in missing:
+        _write({**line, "explained": because, "at": at.isoformat()})
+    return len(missing)
+
+
+def missing_from_database() -> list[dict[str, str]]:
+    """Return the attempts that the database does not know and nobody has explained: paid after a backup was taken."""
+    lines = list(read_lines())
+    known = set(Attempt.objects.filter(txid__in=[line["txid"] for line in lines]).values_list("txid", flat=True))
+    known |= _explained(lines)
+    return [line for line in lines if line["txid"] not in known]
+
+
+def list_explained_debts() -> set[str]:
+    """Return the purposes of payments that a person explained after a restore; they are paid, whatever our rows say.
+
+    Reads what was appended since this process last looked.
+    """
+    path = Path(settings.PAYOUT_JOURNAL)
+    read_to, debts = _debts.get(str(path), (0, frozenset()))
+    size = path.stat().st_size if path.exists() else 0
+    if size < read_to:
+        read_to, debts = 0, frozenset()  # another file under the same name
+    if size > read_to:
+        with path.open("rb") as file:
+            file.seek(read_to)
+            fresh = file.read().rpartition(b"\n")[0] + b"\n"
+        debts |= {line["payout"] for line in _parse(fresh.decode(errors="replace").splitlines()) if line["explained"]}
+        _debts[str(path)] = (read_to + len(fresh), debts)
+    return set(debts)
+
+
+_debts: dict[str, tuple[int, frozenset[str]]] = {}
+
+
+def _explained(lines: list[dict[str, str]]) -> set[str]:
+    return {line["txid"] for line in lines if line["explained"]}
+
+
+def _write(fields: dict[str, object]) -> None:
+    line = json.dumps(fields)
     path = Path(settings.PAYOUT_JOURNAL)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
@@ -51,9 +101,12 @@ def check_latest(*, at: datetime) -> bool:
 
 def check_all(*, at: datetime) -> bool:
     """Compare the whole journal, at the start of a worker; freeze when any attempt is unknown."""
+    explained = _explained(list(read_lines()))
     batch: list[dict[str, str]] = []
     healthy = True
     for line in read_lines():
+        if line["txid"] in explained:
+            continue
         batch.append(line)
         if len(batch) == 1000:  # noqa: PLR2004 -- a batch, no meaning
             healthy &= check_lines(batch, at=at)
@@ -66,7 +119,8 @@ def check_lines(lines: list[dict[str, str]], *, at: datetime) -> bool:
 
     Lines older than the operator's latest lifting of a freeze of everything were answered for then.
     """
-    wanted = {(line["chain"], line["txid"]) for line in lines}
+    explained = _explained(lines)
+    wanted = {(line["chain"], line["txid"]) for line in lines if line["txid"] not in explained}
     if not wanted:
         return True
     known = set(Attempt.objects.filter(txid__in=[txid for _, txid in wanted]).values_list("chain", "txid"))
@@ -105,6 +159,7 @@ def _parse(lines: object) -> Iterator[dict[str, str]]:
     for line in lines:  # type: ignore[attr-defined]
         try:
             found = json.loads(line)
-            yield {key: str(found[key]) for key in ("chain", "txid", "payout", "n", "at")}
+            known = {key: str(found[key]) for key in ("chain", "txid", "payout", "n", "at")}
+            yield {**known, "explained": str(found.get("explained", ""))}
         except (ValueError, KeyError, TypeError):
             continue

@@ -14,7 +14,7 @@ from core.models import Asset
 from core.money import Money
 from ledger.balances import get_balance
 from ledger.post import Leg, NewEntry, post_entry
-from wallets import journal, states
+from wallets import states
 from wallets.chains.protocol import Chain
 from wallets.freeze import freeze
 from wallets.models import Address, Attempt, ChainState, Deposit
@@ -144,10 +144,3 @@ def _spends_ours(chain: str, spends: tuple[tuple[str, int], ...]) -> bool:
         Deposit.objects.filter(chain=chain, txid__in=txids).exists()
         or Attempt.objects.filter(chain=chain, txid__in=txids).exists()
     )
-
-
-def missing_from_database() -> list[dict[str, str]]:
-    """Return the journal's attempts that the database does not know: payments made after the backup was taken."""
-    lines = list(journal.read_lines())
-    known = set(Attempt.objects.filter(txid__in=[line["txid"] for line in lines]).values_list("txid", flat=True))
-    return [line for line in lines if line["txid"] not in known]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from core.each import for_each
 from core.locks import lock_rows
@@ -17,7 +17,7 @@ from wallets.addresses import house_address
 from wallets.chains.protocol import Chain, ChainError, FeeQuote
 from wallets.coins import CoinsShort, choose_coins, size_vb
 from wallets.freeze import frozen_scopes, is_frozen
-from wallets.journal import check_latest
+from wallets.journal import check_latest, list_explained_debts
 from wallets.models import Attempt, ChainState, Coin, CoinHold, Deposit, NonceHold, Payout
 from wallets.payouts import reject_payout
 from wallets.scan_state import find_problem, get_state, trusted_now
@@ -34,7 +34,7 @@ def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[
     """
     if not has_keys() or not check_latest(at=at):
         return 0
-    waiting = Payout.objects.filter(chain=node.code, state=states.REQUESTED)
+    waiting = _leave_out_paid(Payout.objects.filter(chain=node.code, state=states.REQUESTED))
     waiting = waiting.order_by(F("tried_at").asc(nulls_first=True), "pk")  # those tried in vain come after the others
     todo = list(waiting.values_list("pk", "address")[:limit])
     if not todo:
@@ -65,6 +65,17 @@ class _Offer:
     fees: FeeQuote
     first_nonce: int | None
     at: datetime
+
+
+def _leave_out_paid(waiting: QuerySet[Payout]) -> QuerySet[Payout]:
+    """Leave out debts that were paid before an old backup was restored; a person has to close them."""
+    paid = list_explained_debts()
+    if not paid:
+        return waiting
+    problem = "paid already, before a backup was restored"
+    with transaction.atomic():
+        waiting.filter(purpose__in=paid).exclude(problem=problem).update(problem=problem)
+    return waiting.exclude(purpose__in=paid)
 
 
 def _sign_one(payout_id: int, address: str, offer: _Offer) -> bool:

@@ -83,14 +83,13 @@ def two_payouts(exchange: Exchange, pair: str) -> list[Order]:
 
 def sign_one_each(exchange: Exchange, chain: str, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Two signers at once, each beginning with another payout, so that only coin or nonce are what they both want."""
-    first, second = Payout.objects.order_by("pk").values_list("pk", flat=True)
+    first, second = Payout.objects.order_by("pk")
 
-    def sign_it(payout_id: int) -> bool:
+    def sign_it(wanted: Payout) -> bool:
         node = exchange.client_of(chain)
         fees = node.fee_quote()
         nonce = node.next_nonce(sign.house_address(chain=chain, at=exchange.now()).address) if node.has_nonces else None
-        gas = 21_000 if node.has_nonces else 0
-        return sign._sign_one(payout_id, node, fees, nonce, gas, exchange.now())
+        return sign._sign_one(wanted.pk, wanted.address, sign._Offer(node, fees, nonce, exchange.now()))
 
     return at_once(lambda: sign_it(first), lambda: sign_it(second))
 

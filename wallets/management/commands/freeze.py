@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.errors import DomainError
-from wallets.freeze import freeze, frozen_scopes, unfreeze
+from wallets.freeze import ALL, freeze, frozen_scopes, unfreeze
+from wallets.journal import explain_missing
 
 
 class Command(BaseCommand):
@@ -28,6 +29,11 @@ class Command(BaseCommand):
         try:
             if lift:
                 unfreeze(scope=scope, because=because, at=clock.now(), by=by)
+                if scope == ALL:
+                    explained = explain_missing(because=because, at=clock.now())
+                    self.stdout.write(
+                        f"{explained} payments of the journal count as explained; they are never paid again"
+                    )
             else:
                 freeze(scope=scope, reason=because, at=clock.now(), by=by)
         except DomainError as error:

@@ -7,8 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from wallets.chains.protocol import ChainError
+from wallets.journal import missing_from_database
 from wallets.node_pool import configured_chains, get_node
-from wallets.reconcile import NotScanned, match_outgoing, missing_from_database, reconcile_chain
+from wallets.reconcile import NotScanned, match_outgoing, reconcile_chain
 from wallets.scan import scan_chain
 
 
