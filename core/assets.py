@@ -33,11 +33,6 @@ def list_assets() -> list[Asset]:
     return list(_catalogue.get().values())
 
 
-def forget_assets() -> None:
-    """Read the table again at the next use: after fixtures were loaded."""
-    _catalogue.forget()
-
-
 def confirmations_required(asset: Asset) -> int:
     """Return how deep a deposit of this asset must be to count; the demo's own chains need fewer."""
     required = asset.demo_confirmations if settings.SITE_MODE == "demo" else asset.confirmations_required

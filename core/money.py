@@ -120,19 +120,14 @@ class Money:
 
     def times_floor(self, factor: Fraction, into: AssetLike, *, step: int | None = None) -> "Money":
         """Convert by `factor` (minor units of `into` per own minor unit), rounded down to `step`: what we give."""
-        return Money(_to_step(Fraction(self.minor) * factor, step or into.quote_step, up=False), into)
-
-    def times_ceil(self, factor: Fraction, into: AssetLike, *, step: int | None = None) -> "Money":
-        """Convert by `factor`, rounded up to `step`: what we ask for."""
-        return Money(_to_step(Fraction(self.minor) * factor, step or into.quote_step, up=True), into)
+        return Money(_down_to_step(Fraction(self.minor) * factor, step or into.quote_step), into)
 
 
-def _to_step(exact: Fraction, step: int, *, up: bool) -> int:
+def _down_to_step(exact: Fraction, step: int) -> int:
     if not isinstance(exact, Fraction):
         raise TypeError(f"a factor must be a Fraction; the product became {type(exact).__name__}")
     units = exact / step
-    whole = -(-units.numerator // units.denominator) if up else units.numerator // units.denominator
-    return whole * step
+    return units.numerator // units.denominator * step
 
 
 def minor_factor(rate: Decimal, *, source: AssetLike, target: AssetLike) -> Fraction:

@@ -34,11 +34,3 @@ def pay_order(*, order: Order, how: str) -> list[str]:
         return [play.send(order.deposit_address, amount) for amount in HOW[how](due)]
     except (ChainError, RPCError, NotPlayMoney, KeyError) as error:
         raise WalletError(str(error)) from error
-
-
-def customer_address(network: str) -> str:
-    """Return an address where the demo's customer can receive. Raises: WalletError."""
-    try:
-        return str(open_play(network).new_address())
-    except (ChainError, RPCError, NotPlayMoney, KeyError) as error:
-        raise WalletError(str(error)) from error

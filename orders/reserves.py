@@ -84,8 +84,3 @@ _kept = Snapshot(read_reserves)
 def get_reserves() -> dict[str, Reserve]:
     """Return the reserves by asset code, at most a second old."""
     return _kept.get()
-
-
-def forget_reserves() -> None:
-    """Read afresh at the next use."""
-    _kept.forget()

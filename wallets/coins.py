@@ -10,7 +10,6 @@ from wallets.models import Attempt, Coin, CoinHold
 
 # Virtual bytes of P2WPKH transactions, rounded up: BIP-141 weights of version, counts, one input, one output.
 BASE_VB, INPUT_VB, OUTPUT_VB = 11, 69, 34
-DUST_VB = 98  # below what spending an output costs (input + its output at the relay fee) change is left to the fee
 MOST_INPUTS = 20
 
 
