@@ -32,6 +32,7 @@ app.conf.task_default_queue = "default"
 app.conf.beat_schedule = {
     "ticker": _tick("ticker.tasks.run_ticker", 10, "default"),
     "prune_prices": _tick("ticker.tasks.prune_old_prices", 600, "default"),
+    "checkpoint_balances": _tick("ledger.tasks.checkpoint_balances", 3600, "default"),
     "watch_deadlines": _tick("orders.tasks.watch_deadlines", 10, "default"),
     "publish_events": _tick("orders.tasks.publish_events", 2, "default"),
 }

@@ -1,0 +1,23 @@
+import pytest
+
+from ledger.models import Checkpoint
+from ledger.post import post_entry
+from ledger.tasks import checkpoint_balances
+from nexchange.celery import app
+from tests.ledger.books import fund, ltc
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_tick_sums_the_house_accounts():
+    post_entry(fund("f", ltc(5)))
+
+    checkpoint_balances()
+
+    assert list(Checkpoint.objects.values_list("account__kind", "amount_minor")) == [("capital", ltc(-5).minor)]
+
+
+def test_the_tick_is_in_the_timetable_and_expires_before_the_next():
+    (tick,) = (each for each in app.conf.beat_schedule.values() if each["task"] == "ledger.tasks.checkpoint_balances")
+
+    assert tick["options"]["expires"] < tick["schedule"]
