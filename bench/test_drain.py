@@ -72,9 +72,11 @@ def _credit_for_ever(stop: Any) -> None:
 
 
 def _pay(site: Exchange) -> None:
-    """The worker of the paying chain: sign, send, follow."""
+    """The worker of the paying chain, as wallets.tasks and orders.tasks have it: sign and send, then follow."""
     node = site.client_of("litecoin")
-    sign_payouts(node=node, at=site.now(), limit=25)
+    started = time.monotonic()
+    while sign_payouts(node=node, at=site.now(), limit=25) and time.monotonic() - started < BLOCK_EVERY_S:
+        send_due_attempts(node=node, at=site.now())
     send_due_attempts(node=node, at=site.now())
     follow_payouts(chain="litecoin", at=site.now())
 
