@@ -57,8 +57,9 @@ class NewEntry:
 def post_entries(entries: Sequence[NewEntry]) -> list[bool]:
     """Post the entries in one statement; True for each that is new, False for an identical repeat.
 
-    Must run inside the transaction that changes the rows the entries speak of, as its last step. Locks the balance rows
-    of accounts with a floor, in account order. Safe to repeat: same reference and contents is a no-op.
+    Must run inside the transaction that changes the rows the entries speak of, at its end. Locks the balance rows of
+    accounts with a floor, in account order; a second call in one transaction breaks that order and may end in a deadlock,
+    which rolls one side back. Safe to repeat: same reference and contents is a no-op.
 
     Raises: EntryConflict (same reference, other contents), InsufficientFunds (a floor would be broken; the transaction
     is then unusable), EntryRefused (unbalanced or not in the chart).

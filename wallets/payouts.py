@@ -49,7 +49,10 @@ def request_payout(
 
 
 def reject_payout(payout: Payout, *, problem: str, at: datetime) -> None:
-    """Refuse a locked intent before anything was signed and give its coins back to the books."""
+    """Refuse a locked intent before anything was signed and give its coins back to the books.
+
+    In the caller's transaction. Raises: core.states.IllegalTransition when it was signed or rejected before.
+    """
     states.PAYOUT.check(payout.state, states.REJECTED)
     payout.state, payout.problem, payout.news = states.REJECTED, problem[:300], True
     payout.save(update_fields=("state", "problem", "news"))

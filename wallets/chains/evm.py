@@ -40,7 +40,7 @@ class EVMChain:
         self.code = code
         self.rpc = RPCClient(url, version="2.0")
         self._chain_id: int | None = None
-        self.sees_internal = True  # false once the node refused a trace: contract payments would need balances
+        self.sees_internal = True  # false: the node refuses traces, so payments made by contracts go unseen
 
     def _ask(self, method: str, *params: Any) -> Any:
         try:
