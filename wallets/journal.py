@@ -66,7 +66,8 @@ def list_explained_debts() -> set[str]:
     if size > read_to:
         with path.open("rb") as file:
             file.seek(read_to)
-            fresh = file.read().rpartition(b"\n")[0] + b"\n"
+            whole, newline, _torn = file.read().rpartition(b"\n")
+        fresh = whole + newline
         debts |= {line["payout"] for line in _parse(fresh.decode(errors="replace").splitlines()) if line["explained"]}
         _debts[str(path)] = (read_to + len(fresh), debts)
     return set(debts)
