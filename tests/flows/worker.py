@@ -5,8 +5,8 @@ With KILL_AT it sends itself SIGKILL at that step, so nothing is cleaned up: no 
 The steps wrap functions by name from outside; the money path has no switch for tests.
 """
 
-import importlib
 import os
+import pkgutil
 import signal
 import subprocess
 import sys
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 
 @dataclass(frozen=True)
 class Step:
-    """Die `when` ("before" or "after") the function runs, once the order and its rows have come as far as given."""
+    """Die `when` ("before" or "after") one of the functions runs, once the order and its rows have come as far as given."""
 
     function: str
     when: str
@@ -52,7 +52,8 @@ STEPS = {
     "payout signed": Step("wallets.sign._sign_one", "after", payout="SIGNED"),
     "attempt claimed for sending": Step("wallets.journal.append", "before", payout="SIGNED"),
     "attempt journaled": Step("wallets.journal.append", "after", payout="SIGNED"),
-    "node took it": Step("wallets.send._note", "before", payout="SIGNED"),
+    # Without a condition: whoever sends before the commit dies here with nothing stored.
+    "node took it": Step("wallets.chains.core_rpc.CoreChain.broadcast wallets.chains.evm.EVMChain.broadcast", "after"),
     "node's answer noted": Step("wallets.send._note", "after", payout="BROADCAST"),
     "order sent": Step("orders.payout.follow_payout", "after", order="SENT"),
     "payout's block recorded": Step("wallets.scan.record_block", "after", payout="BROADCAST", mined=True),
@@ -116,9 +117,13 @@ def _has_come(step: Step) -> bool:
 
 
 def _arm(step: Step) -> None:
-    module_name, _, name = step.function.rpartition(".")
-    module = importlib.import_module(module_name)
-    original: Callable[..., Any] = getattr(module, name)
+    for path in step.function.split():
+        holder, _, name = path.rpartition(".")
+        _wrap(pkgutil.resolve_name(holder), name, step)
+
+
+def _wrap(holder: Any, name: str, step: Step) -> None:
+    original: Callable[..., Any] = getattr(holder, name)
 
     def die_if_due() -> None:
         if _has_come(step):
@@ -132,7 +137,7 @@ def _arm(step: Step) -> None:
             die_if_due()
         return result
 
-    setattr(module, name, wrapped)
+    setattr(holder, name, wrapped)
 
 
 def main() -> None:
