@@ -15,7 +15,7 @@ from pathlib import Path
 from django.conf import settings
 
 from wallets.models import Attempt
-from wallets.restored import answered_until, note_restored
+from wallets.restored import note_restored
 
 NEWER = "the payout journal is newer than the database (an old backup?): reconcile before unfreezing"
 _TAIL_BYTES = 4096
@@ -116,9 +116,9 @@ def check_all(*, at: datetime) -> bool:
 
 
 def check_lines(lines: list[dict[str, str]], *, at: datetime) -> bool:
-    """Freeze everything when one of these attempts is not in the database. Returns whether all are.
+    """Freeze everything when one of these attempts is not in the database and nobody has explained it.
 
-    Lines older than the operator's latest lifting of a freeze of everything were answered for then.
+    Returns whether all are known or explained. A freeze that is lifted without explaining them comes back at once.
     """
     explained = _explained(lines)
     wanted = {(line["chain"], line["txid"]) for line in lines if line["txid"] not in explained}
@@ -127,15 +127,8 @@ def check_lines(lines: list[dict[str, str]], *, at: datetime) -> bool:
     known = set(Attempt.objects.filter(txid__in=[txid for _, txid in wanted]).values_list("chain", "txid"))
     if wanted <= known:
         return True
-    answered = answered_until()
-    missing = [
-        line
-        for line in lines
-        if (line["chain"], line["txid"]) not in known and (answered is None or line["at"] > answered.isoformat())
-    ]
-    if missing:
-        note_restored(reason=NEWER, at=at, by="machine")
-    return not missing
+    note_restored(reason=NEWER, at=at, by="machine")
+    return False
 
 
 def read_lines() -> Iterator[dict[str, str]]:

@@ -6,7 +6,7 @@ Called when the payout journal proves it (wallets.journal), and by the operator'
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F
 
 from wallets.freeze import ALL
 from wallets.models import ChainState, Freeze
@@ -24,9 +24,3 @@ def note_restored(*, reason: str, at: datetime, by: str) -> bool:
     Freeze.objects.create(scope=ALL, reason=reason[:300], frozen_at=at, frozen_by=by)
     ChainState.objects.update(account=F("account") + 1, next_index=0)
     return True
-
-
-def answered_until() -> datetime | None:
-    """Return when the operator last lifted a freeze of everything: what the journal said before that is dealt with."""
-    latest: datetime | None = Freeze.objects.filter(scope=ALL).aggregate(at=Max("lifted_at"))["at"]
-    return latest

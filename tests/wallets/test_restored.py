@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 from django.db import transaction
 from embit.bip32 import HDKey
 
@@ -61,8 +62,12 @@ def test_a_journal_that_knows_more_freezes_until_it_is_answered_for(settings: La
     assert ChainState.objects.get().account == 1
     assert ALL in frozen_scopes()
 
-    unfreeze(scope=ALL, because="reconciliation of 11:30", at=NOW, by="operator")
-    assert journal.check_latest(at=NOW + timedelta(seconds=1))
+    unfreeze(scope=ALL, because="in a hurry", at=NOW, by="operator")
+    assert not journal.check_latest(at=NOW + timedelta(seconds=1))  # nobody has explained the payment: frozen again
+
+    call_command("freeze", ALL, lift=True, because="reconciliation of 11:30")
+    assert journal.check_latest(at=NOW + timedelta(seconds=2))
+    assert journal.list_explained_debts() == {"order:O1:settle"}
     assert ALL not in frozen_scopes()
 
 

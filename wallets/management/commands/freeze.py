@@ -28,12 +28,13 @@ class Command(BaseCommand):
             raise CommandError("Say why with --because: it is kept for the record.")
         try:
             if lift:
-                unfreeze(scope=scope, because=because, at=clock.now(), by=by)
-                if scope == ALL:
+                if scope == ALL and ALL in frozen_scopes():
+                    # First, and on disk, before anything may be signed again.
                     explained = explain_missing(because=because, at=clock.now())
                     self.stdout.write(
                         f"{explained} payments of the journal count as explained; they are never paid again"
                     )
+                unfreeze(scope=scope, because=because, at=clock.now(), by=by)
             else:
                 freeze(scope=scope, reason=because, at=clock.now(), by=by)
         except DomainError as error:
