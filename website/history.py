@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core import clock
 from core.errors import DomainError
@@ -54,7 +54,7 @@ def read_span(request: HttpRequest) -> str:
     return span if span in SPANS else "1h"
 
 
-@require_GET
+@require_safe
 @cache_control(max_age=10)
 def answer_history(request: HttpRequest) -> JsonResponse:
     """Answer the curve of `pair`: instants in seconds and prices as text; the script only draws them."""

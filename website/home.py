@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.errors import DomainError
@@ -52,7 +52,7 @@ class Form:
         self.errors[error.field if error.field in known else "form"] = str(error)
 
 
-@require_GET
+@require_safe
 @never_cache
 def show_home(request: HttpRequest) -> HttpResponse:
     """Show the form of the pair in the query with a price for a sensible amount."""

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from core import clock
 from orders import states
@@ -33,7 +33,7 @@ def get_order(reference: str) -> Order:
     return order
 
 
-@require_GET
+@require_safe
 @never_cache
 def show_order(request: HttpRequest, reference: str) -> HttpResponse:
     """Show the page of an order."""
@@ -54,7 +54,7 @@ def render_order(
     return response
 
 
-@require_GET
+@require_safe
 @never_cache
 def answer_live(request: HttpRequest, reference: str) -> JsonResponse:
     """Answer the parts of the page that change, as HTML, and whether it is worth asking again."""
@@ -74,7 +74,7 @@ def answer_live(request: HttpRequest, reference: str) -> JsonResponse:
     )
 
 
-@require_GET
+@require_safe
 @never_cache
 def draw_qr(request: HttpRequest, reference: str) -> HttpResponse:
     """Draw the payment request (BIP-21 or EIP-681) as an SVG picture, here and not at a third party."""

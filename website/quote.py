@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.errors import DomainError
@@ -28,7 +28,7 @@ def typed_amount(text: str) -> str:
     return text.replace(",", ".") if get_language() == "ru" and text.count(",") == 1 and "." not in text else text
 
 
-@require_GET
+@require_safe
 @never_cache
 def answer_quote(request: HttpRequest) -> JsonResponse:
     """Price `amount` on `side` ("send" or "get") of `pair`: both amounts, the breakdown as HTML, the quote's token.
