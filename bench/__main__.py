@@ -6,6 +6,7 @@ are a function that returns Lines, added to PARTS.
 
 import os
 import statistics
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,7 +59,37 @@ def bench_postings() -> list[Line]:
     ]
 
 
-PARTS: dict[str, Callable[[], list[Line]]] = {"postings": bench_postings}
+def bench_web() -> list[Line]:
+    """The API's reads and the opening of orders, beside a bare view of the same framework under the same server."""
+    from bench import web
+
+    web.stock()
+    bare = "/en/api/bare/"
+    price = "/en/api/v1/get_price/ETHLTC/?amount_quote=1"
+    with web.served() as port:
+        found = medians(
+            bare_get=lambda _run: web.per_second(port, "GET", bare),
+            get_price=lambda _run: web.per_second(port, "GET", price),
+            pairs=lambda _run: web.per_second(port, "GET", "/en/api/v1/pair/"),
+            currencies=lambda _run: web.per_second(port, "GET", "/en/api/v1/currency/"),
+            bare_post=lambda _run: web.per_second(port, "POST", bare, web.ORDER),
+            orders=lambda _run: web.per_second(port, "POST", "/en/api/v1/orders/", web.ORDER),
+        )
+    return [
+        Line("get_price / bare view", found["get_price"], found["bare_get"], 0.7),
+        Line("pairs / bare view", found["pairs"], found["bare_get"], 0.7),
+        Line("currencies / bare view", found["currencies"], found["bare_get"], 0.7),
+        Line("order create / one-row POST", found["orders"], found["bare_post"], 0.25),
+    ]
+
+
+def bench_payouts() -> list[Line]:
+    """500 confirmed deposits drained to broadcast, then 100 at once; its figures are seconds, so it prints its own."""
+    subprocess.run([sys.executable, "-m", "pytest", "-q", "bench/test_drain.py"], check=True)
+    return []
+
+
+PARTS: dict[str, Callable[[], list[Line]]] = {"postings": bench_postings, "web": bench_web, "payouts": bench_payouts}
 
 
 def main(names: list[str]) -> None:
