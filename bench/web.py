@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from decimal import Decimal
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier as BarrierType
@@ -24,10 +23,11 @@ def stock() -> None:
     """Write what orders need: rates that stay fresh for the run, read chains, deep reserves; and the bare view's table."""
     from django.db import connections, transaction
 
+    from core import clock
     from core.assets import get_asset
     from core.money import Money
     from ledger.post import Leg, NewEntry, post_entry
-    from ticker.models import MarketState, Pair
+    from ticker.models import Market, MarketState, Pair
     from wallets.models import ChainState
 
     with connections["owner"].cursor() as cursor:
@@ -35,13 +35,11 @@ def stock() -> None:
         cursor.execute("CREATE TABLE IF NOT EXISTS plain.row (id bigserial PRIMARY KEY, body text)")
         cursor.execute("GRANT USAGE ON SCHEMA plain TO PUBLIC; GRANT ALL ON ALL TABLES IN SCHEMA plain TO PUBLIC")
         cursor.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA plain TO PUBLIC")
-    now = datetime.now(tz=UTC)
+    now = clock.now()
     Pair.objects.update(unfunded_cap_minor=None)
     for code, price in (("LTC-USD", "80"), ("ETH-USD", "2500")):
         facts = {"bid": Decimal(price), "ask": Decimal(price), "sources": ["bench"], "rate_at": now, "checked_at": now}
         MarketState.objects.update_or_create(market_id=code, defaults=facts)
-    from ticker.models import Market
-
     Market.objects.update(max_age_s=3600)
     for code in ("litecoin", "ethereum"):
         facts = {"identity": code, "height": 10, "scan_started_at": now}
