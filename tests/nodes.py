@@ -137,7 +137,7 @@ class EthereumNode(Node):
     """anvil; blocks are mined only when a test says so."""
 
     probe = "eth_blockNumber"
-    # anvil's well-known development accounts; they hold 10,000 ETH each and sign what is asked.
+    # anvil's well-known development accounts; they hold more than all tests together spend, and sign what is asked.
     customer = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 
     @property
@@ -147,7 +147,7 @@ class EthereumNode(Node):
     def command(self) -> list[str]:
         return [
             *(ANVIL, "--port", str(self.port), "--host", "127.0.0.1", "--no-mining", "--slots-in-an-epoch", "1"),
-            *("--chain-id", "31337", "--silent", "--order", "fifo"),
+            *("--chain-id", "31337", "--silent", "--order", "fifo", "--balance", "1000000000"),
         ]
 
     def start(self) -> None:
