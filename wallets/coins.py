@@ -8,8 +8,9 @@ from django.db.models import Exists, OuterRef, Q
 from core.errors import DomainError
 from wallets.models import Attempt, Coin, CoinHold
 
-# Virtual bytes of P2WPKH transactions, rounded up: BIP-141 weights of version, counts, one input, one output.
-BASE_VB, INPUT_VB, OUTPUT_VB = 11, 69, 34
+# Virtual bytes, rounded up: BIP-141 weights of version and counts, a P2WPKH input, and the largest output that an
+# address may ask for (P2WSH).
+BASE_VB, INPUT_VB, OUTPUT_VB = 11, 69, 43
 MOST_INPUTS = 20
 
 

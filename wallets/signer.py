@@ -37,7 +37,10 @@ class Signed:
 def _keys(path: str) -> dict[str, dict[str, str]]:
     if not path:
         raise SignerRefused("no KEY_FILE: this process may not sign")
-    loaded: dict[str, dict[str, str]] = json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        loaded: dict[str, dict[str, str]] = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SignerRefused(f"the key file cannot be read: {error.strerror}") from error
     return loaded
 
 

@@ -73,7 +73,8 @@ class RPCClient:
             raise ChainError("the node's answer is not JSON-RPC")
         error = answer.get("error")
         if isinstance(error, dict):
-            raise RPCError(int(error.get("code", 0)), str(error.get("message", "")))
+            code = error.get("code")
+            raise RPCError(code if isinstance(code, int) else 0, str(error.get("message", "")))
         if error:
             raise RPCError(0, str(error))
         if "result" not in answer:
