@@ -34,10 +34,8 @@ class Resource(APIView):
         if self.reads_bearer:
             self.bearer = _read_bearer(request)
             self.user = find_user(self.bearer) if self.bearer else None
-        self.network = client_network(request)
-        count_request(
-            who=f"user:{self.user.pk}" if self.user else f"address:{self.network}", at_s=int(self.at.timestamp())
-        )
+        who = f"user:{self.user.pk}" if self.user else f"address:{client_network(request)}"
+        count_request(who=who, at_s=int(self.at.timestamp()))
 
     user: User | None
 

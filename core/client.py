@@ -1,5 +1,7 @@
 """Who is calling, as a network address that a caller cannot choose: for limits, never for identity."""
 
+import hashlib
+import hmac
 import ipaddress
 
 from django.conf import settings
@@ -24,3 +26,8 @@ def client_network(request: HttpRequest) -> str:
         # One subscriber usually holds a whole /64, so its single addresses do not tell callers apart.
         return str(ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def client_ref(request: HttpRequest) -> str:
+    """Return the caller's network as a keyed hash: enough to count by in stored rows, not enough to know anyone."""
+    return hmac.new(settings.SECRET_KEY.encode(), client_network(request).encode(), hashlib.sha256).hexdigest()[:32]

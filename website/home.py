@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
+from core.client import client_ref
 from core.errors import DomainError
 from core.money import Money
 from orders.idempotency import IdempotencyRequest, hash_body
@@ -27,7 +28,6 @@ from ticker.models import Pair
 from website.history import SPANS, read_history, read_span
 from website.owner import remember_owner
 from website.quote import REFUSED, breakdown, typed_amount
-from website.visitor import network_of
 
 FALLBACK_PAIR = "ETHLTC"
 
@@ -119,7 +119,7 @@ def _open(request: HttpRequest, form: Form, quote: Quote, at: datetime) -> HttpR
             quote=quote,
             payout_address=form.payout_address,
             refund_address=form.refund_address,
-            client=Client(network=network_of(request)),
+            client=Client(network=client_ref(request)),
             idempotency=idempotency,
             at=at,
         )

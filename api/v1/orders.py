@@ -13,6 +13,7 @@ from api.resource import Resource
 from api.v1.amounts import read_amount
 from api.v1.order_shape import order_shape
 from api.wire import dump
+from core.client import client_ref
 from core.errors import DomainError
 from orders.addresses import set_payout_address, set_refund_address
 from orders.idempotency import IdempotencyRequest, hash_body
@@ -63,7 +64,7 @@ class Orders(Resource):
         return Response(order_shape(view, at=self.at) | {"token": opened.bearer or None}, status=201, headers=headers)
 
     def _open(self, wanted: _Wanted, idempotency: IdempotencyRequest | None) -> Opened:
-        client = Client(user=self.user, network=self.network, anonymous_user=self.user is None)
+        client = Client(user=self.user, network=client_ref(self.request), anonymous_user=self.user is None)
         try:
             if wanted.base is None and wanted.quote is None:
                 raise AmountRequired
