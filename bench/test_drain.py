@@ -87,7 +87,7 @@ def _drain(site: Exchange, count: int) -> list[float]:
     before = sent.count()
     connections.close_all()
     stop = multiprocessing.get_context("fork").Event()
-    crediting = multiprocessing.get_context("fork").Process(target=_credit_for_ever, args=(stop,))
+    crediting = multiprocessing.get_context("fork").Process(target=_credit_for_ever, args=(stop,), daemon=True)
     crediting.start()
     started, times = time.monotonic(), []
     mined = started

@@ -79,7 +79,10 @@ def per_second(port: int, method: str, path: str, body: object = None) -> float:
     context = get_context("spawn")
     gate, results = context.Barrier(CLIENTS), context.Queue()
     text = None if body is None else json.dumps(body)
-    clients = [context.Process(target=_ask, args=(port, method, path, text, gate, results)) for _ in range(CLIENTS)]
+    clients = [
+        context.Process(target=_ask, args=(port, method, path, text, gate, results), daemon=True)
+        for _ in range(CLIENTS)
+    ]
     for client in clients:
         client.start()
     answered = [results.get(timeout=SECONDS + 60) for _ in clients]
@@ -93,7 +96,7 @@ def per_second(port: int, method: str, path: str, body: object = None) -> float:
 def _ask(port: int, method: str, path: str, body: str | None, gate: BarrierType, results) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     _request(connection, method, path, body)
-    gate.wait()
+    gate.wait(30)
     done, end = 0, time.monotonic() + SECONDS
     while time.monotonic() < end:
         status, answer = _request(connection, method, path, body)
