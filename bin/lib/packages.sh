@@ -62,7 +62,7 @@ install_packages() {
         as_root chmod 755 $policy
         trap "as_root rm -f $policy" EXIT
     fi
-    # shellcheck disable=SC2086 -- a list of names
+    # shellcheck disable=SC2086 # a list of names
     step "system packages" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
     if [[ -n $(trap -p EXIT) ]]; then
         as_root rm -f $policy
