@@ -176,8 +176,10 @@ CONFIRM_WINDOW_MINUTES = 60
 WAITING_HOURS = 72
 LIQUIDITY_HOURS = 6  # how long a paid order waits for our coins before its owner may have the deposit back, free
 FEE_MARGIN_PERCENT = 200  # a payout's fee is priced, and capped, at twice the node's advice
-PROMISES_PER_CLIENT = 10  # open unfunded orders of one client network at a time
-PROMISED_SHARE_PERCENT = 50  # of an asset's spendable coins that unfunded orders may hold together
+PROMISES_PER_CLIENT = env.int("PROMISES_PER_CLIENT", default=10)  # open unfunded orders of one client network at a time
+PROMISED_SHARE_PERCENT = env.int(
+    "PROMISED_SHARE_PERCENT", default=50
+)  # of an asset's spendable coins that unfunded orders may hold together
 MAX_TIP_AGE_SECONDS = {"litecoin": 5400, "ethereum": 600}  # an older tip stops crediting, expiring and paying
 SCAN_FRESH_SECONDS = 300  # a scan older than this says nothing about now
 DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began
