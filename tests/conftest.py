@@ -28,7 +28,11 @@ def pytest_configure() -> None:
         raise pytest.UsageError("No database: run bin/test (it takes the same arguments as pytest).")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "docker" not in config.option.markexpr:
+        left_out = [item for item in items if item.get_closest_marker("docker")]
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
     for item in items:
         marker = item.get_closest_marker("django_db")
         if marker and (marker.kwargs.get("transaction") or "committed_db" in getattr(item, "fixturenames", ())):

@@ -29,6 +29,7 @@ missing_packages() {
     command -v chromium >/dev/null || packages+=(chromium)
     command -v msgfmt >/dev/null || packages+=(gettext)
     command -v git >/dev/null || packages+=(git)
+    /usr/bin/python3 -c 'import yaml' 2>/dev/null || packages+=(python3-yaml) # bin/wercker reads wercker.yml
     has_node || packages+=(nodejs npm)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(ca-certificates)
     printf '%s' "${packages[*]}"

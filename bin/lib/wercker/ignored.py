@@ -1,0 +1,71 @@
+"""Which files of the tree stay outside a build: .werckerignore, in Git's pattern language (no character classes)."""
+
+import io
+import re
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+
+ALWAYS = ("/.wercker/",)
+
+
+class Ignored:
+    """The patterns of one .werckerignore; the last one that matches decides."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._rules: list[tuple[re.Pattern[str], bool, bool]] = []
+        for line in (*lines, *ALWAYS):
+            pattern = line.strip()
+            if not pattern or pattern.startswith("#"):
+                continue
+            kept = pattern.startswith("!")
+            pattern = pattern.removeprefix("!")
+            self._rules.append((_compile(pattern.rstrip("/")), pattern.endswith("/"), kept))
+
+    def covers(self, name: str, *, is_folder: bool) -> bool:
+        """Say whether this path, from the tree's root, stays outside."""
+        outside = False
+        for pattern, folders_only, kept in self._rules:
+            if (is_folder or not folders_only) and pattern.fullmatch(name):
+                outside = not kept
+        return outside
+
+
+def read_ignored(tree: Path) -> Ignored:
+    """Read the tree's .werckerignore, if it has one."""
+    file = tree / ".werckerignore"
+    return Ignored(file.read_text(encoding="utf-8").splitlines() if file.is_file() else ())
+
+
+def pack(tree: Path, *, into: io.BufferedIOBase, folder: str) -> int:
+    """Write the tree as a tar archive below `folder`, owned by root; return how many files it holds."""
+    ignored, count = read_ignored(tree), 0
+    with tarfile.open(fileobj=into, mode="w|") as archive:
+        waiting = [tree]
+        while waiting:
+            for path in sorted(waiting.pop().iterdir()):
+                name = path.relative_to(tree).as_posix()
+                is_folder = path.is_dir() and not path.is_symlink()
+                if ignored.covers(name, is_folder=is_folder) or path.is_socket() or path.is_fifo():
+                    continue
+                member = archive.gettarinfo(path, arcname=f"{folder}/{name}")
+                member.uid = member.gid = 0
+                member.uname = member.gname = "root"
+                if member.isreg():
+                    with path.open("rb") as content:
+                        archive.addfile(member, content)
+                    count += 1
+                else:
+                    archive.addfile(member)
+                if is_folder:
+                    waiting.append(path)
+    return count
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    # A pattern with a slash inside begins at the root, another one matches at any depth.
+    anchored = "/" in pattern
+    parts = re.split(r"(\*\*/|/\*\*|\*|\?)", pattern.lstrip("/"))
+    meaning = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
+    body = "".join(meaning.get(part, re.escape(part)) for part in parts)
+    return re.compile(body if anchored else f"(?:.*/)?{body}")

@@ -1,0 +1,177 @@
+"""wercker.yml as values: box, services, pipelines, steps and workflows, and what is wrong with the file."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from wercker.failures import RunnerFailure
+
+ROOT = Path(__file__).resolve().parents[3]
+STEPS = ("script", "internal/watch", "internal/docker-build", "internal/docker-push")
+# What the genuine program has besides. Nothing here uses it, so this runner does not pretend to.
+GENUINE_ONLY = (
+    "internal/docker-scratch-push",
+    "internal/docker-run",
+    "internal/docker-kill",
+    "internal/store-container",
+    "internal/shell",
+)
+NOT_PIPELINES = ("box", "services", "workflows", "command-timeout", "no-response-timeout", "source-dir", "ignore-file")
+TO_JSON = "import sys, json, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout, default=str)"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """The box or a service: which image, under which name, with which environment and command."""
+
+    reference: str
+    name: str
+    env: dict[str, str] = field(default_factory=dict)
+    command: str = ""
+    ports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `properties` are strings, as the step gets them."""
+
+    kind: str
+    name: str
+    properties: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A named sequence of steps with its box and services."""
+
+    name: str
+    box: Image
+    services: tuple[Image, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(slots=True)
+class Config:
+    """The whole file. `warnings` are properties that get lost; they fail check-config and are said loudly in a run."""
+
+    pipelines: dict[str, Pipeline] = field(default_factory=dict)
+    workflows: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a wercker.yml. Raises: RunnerFailure naming the place of the first mistake."""
+    if not path.is_file():
+        raise RunnerFailure(f"there is no {path.name} in {path.parent}.", "Run this in the project's folder.")
+    return parse_config(_load_yaml(path))
+
+
+def parse_config(raw: Any) -> Config:
+    """Return the file's content, already loaded, as values. Raises: RunnerFailure naming the place of a mistake."""
+    if not isinstance(raw, dict):
+        raise RunnerFailure("wercker.yml holds no pipelines.")
+    config = Config()
+    for name, body in raw.items():
+        if name in NOT_PIPELINES:
+            continue
+        if not isinstance(body, dict) or not isinstance(body.get("steps"), list):
+            raise RunnerFailure(f"the pipeline {name} has no list of steps.")
+        box = body.get("box", raw.get("box"))
+        if box is None:
+            raise RunnerFailure(f"the pipeline {name} has no box.", "Name one at the top of wercker.yml: box: IMAGE")
+        services = body.get("services", raw.get("services")) or []
+        config.pipelines[name] = Pipeline(
+            name=name,
+            box=_image(box, f"the box of {name}"),
+            services=tuple(_image(service, f"a service of {name}") for service in services),
+            steps=tuple(_step(step, f"{name}, step {at}", config) for at, step in enumerate(body["steps"], start=1)),
+        )
+    for workflow in raw.get("workflows") or []:
+        wanted = tuple(str(entry["name"]) for entry in workflow["pipelines"])
+        for unknown in set(wanted) - set(config.pipelines):
+            raise RunnerFailure(f"the workflow {workflow['name']} names the pipeline {unknown}, which is not there.")
+        config.workflows[str(workflow["name"])] = wanted
+    return config
+
+
+def check_steps(pipeline: Pipeline) -> None:
+    """Refuse a pipeline with a step that this runner cannot take, before any step runs. Raises: RunnerFailure."""
+    for step in pipeline.steps:
+        if step.kind in GENUINE_ONLY:
+            raise RunnerFailure(
+                f"{pipeline.name}, step '{step.name}': {step.kind} is not done by this runner.",
+                f"It does {', '.join(STEPS)}; do the rest in a script step.",
+            )
+        if step.kind not in STEPS:
+            raise RunnerFailure(
+                f"{pipeline.name}, step '{step.name}': there is no step {step.kind}.",
+                "The registry that steps were fetched from is gone: only `script` and `internal/*` are left.",
+            )
+
+
+def _load_yaml(path: Path) -> Any:
+    """Ask the first Python of this machine that has PyYAML; the runner itself needs none of its own."""
+    for python in (sys.executable, "/usr/bin/python3", "python3", str(ROOT / ".venv/bin/python")):
+        try:
+            loaded = subprocess.run([python, "-c", TO_JSON], input=path.read_bytes(), capture_output=True, check=False)
+        except OSError:
+            continue
+        if loaded.returncode == 0:
+            return json.loads(loaded.stdout)
+        said = loaded.stderr.decode().strip()
+        if "No module named 'yaml'" not in said:
+            reason = said[said.find("yaml.") :] if "yaml." in said else said
+            raise RunnerFailure(f"{path.name} is not valid YAML.", reason)
+    raise RunnerFailure("no Python here has PyYAML.", "apt-get install -y python3-yaml")
+
+
+def _image(raw: Any, place: str) -> Image:
+    body = {"id": raw} if isinstance(raw, str) else raw
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
+        raise RunnerFailure(f"{place} has no id.", "For example: id: mdillon/postgis")
+    for refused in ("registry", "username", "password"):
+        if refused in body:
+            raise RunnerFailure(f"{place}: this runner does not log in for {refused}.", "Pull the image by hand first.")
+    repository = body["id"]
+    if re.search(r":\d+/", repository):
+        raise RunnerFailure(f"{place}: an id may not hold a port ({repository}).")
+    repository, _, tag = repository.partition(":")
+    env = body.get("env") or {}
+    entries = env.items() if isinstance(env, dict) else (str(line).partition("=")[::2] for line in env)
+    return Image(
+        reference=f"{repository}:{body.get('tag', '') or tag or 'latest'}",
+        name=str(body.get("name") or repository.rpartition("/")[2]),
+        env={str(name): str(value) for name, value in entries},
+        command=str(body.get("cmd") or ""),
+        ports=tuple(str(port) for port in body.get("ports") or ()),
+    )
+
+
+def _step(raw: Any, place: str, config: Config) -> Step:
+    if isinstance(raw, str):
+        return Step(raw, raw, {})
+    if not isinstance(raw, dict) or len(raw) != 1:
+        raise RunnerFailure(
+            f"{place} is not one step with its properties.", "For example: - script: {name: .., code: ..}"
+        )
+    ((kind, body),) = raw.items()
+    if not isinstance(body, dict) or not body:
+        raise RunnerFailure(f"{place} ({kind}) is empty.", "A step without a body breaks the whole file.")
+    properties = {}
+    for name, value in body.items():
+        if isinstance(value, bool):
+            properties[name] = str(value).lower()
+        elif isinstance(value, str | int):
+            properties[name] = str(value)
+        else:
+            shown = type(value).__name__
+            config.warnings.append(
+                f"{place} ({kind}): {name} is a {shown}, not a string, and gets lost: put it in quotes"
+            )
+    if kind in ("script", "internal/watch") and not properties.get("code", "").strip():
+        raise RunnerFailure(f"{place} ({kind}) has no code.", "A step without a body breaks the whole file.")
+    return Step(kind, properties.get("name", kind), properties)
