@@ -7,6 +7,9 @@ chain has a queue of its own, so that a slow node delays nobody else.
 import os
 
 from celery import Celery
+from celery.signals import beat_init, celeryd_init
+
+from core.development_secrets import DevelopmentSecret, refuse_development_secrets
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexchange.settings_dev")
 
@@ -43,3 +46,14 @@ for _chain in CHAINS:
         f"pay_{_chain}": _tick("wallets.tasks.pay", 2, _chain, chain=_chain),
         f"bump_{_chain}": _tick("wallets.tasks.bump", 60, _chain, chain=_chain),
     }
+
+
+def _refuse_development_secrets(**_: object) -> None:
+    try:
+        refuse_development_secrets()
+    except DevelopmentSecret as error:
+        raise SystemExit(f"error: {error}") from error  # Celery would only log another exception, and start
+
+
+celeryd_init.connect(_refuse_development_secrets, weak=False)
+beat_init.connect(_refuse_development_secrets, weak=False)

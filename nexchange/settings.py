@@ -16,6 +16,7 @@ env = environ.FileAwareEnv()
 SITE_MODE = env.str("SITE_MODE", default="demo")  # live | demo, apart from the settings module
 SECRET_KEY = env.str("SECRET_KEY", default="")
 TOKEN_KEY = env.str("TOKEN_KEY", default="")  # HMAC key of owner tokens: changing it locks every customer out
+REFUSED_SECRETS: tuple[str, ...] = ()  # values that web, worker, beat and release do not start with
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -43,6 +44,7 @@ if SITE_MODE == "demo":
     INSTALLED_APPS.append("demo")
 
 MIDDLEWARE = [
+    "core.health.HealthMiddleware",  # ahead of the redirect to https: a probe speaks plain HTTP from inside
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -1,0 +1,85 @@
+# Sourced by bin/images: what each image is called, what its build gets to see, how it is pushed.
+# shellcheck shell=bash
+
+declare -A TAGS=(
+    [app]=nexchange/app:latest
+    [box]=pitervergara/geodjango:nexchange
+    [postgis]=mdillon/postgis:latest
+    [redis]=redis:latest
+    [nginx]=onitsoft/nginx:latest
+    [chains]=nexchange/chains:latest
+    [target]=nexchange/target:latest
+)
+PUSHED=(nginx postgis redis chains) # the box and the target stay where they are built, the pipeline pushes the app
+
+# folder_of NAME: where an image's Dockerfile stands.
+folder_of() { case $1 in app) echo . ;; box) echo docker/geodjango ;; *) echo "docker/$1" ;; esac; }
+
+default_images() {
+    local name
+    for name in postgis redis nginx chains box app; do
+        if [[ -f $(folder_of "$name")/Dockerfile ]]; then say "$name"; fi
+    done
+}
+
+check_engine() {
+    command -v docker >/dev/null || fail "the program docker is not there." "Install it: apt-get install docker.io"
+    docker version >/dev/null 2>&1 || fail "no Docker engine answers${DOCKER_HOST:+ at $DOCKER_HOST}." \
+        "Start it (systemctl start docker), or join the group that may use its socket."
+}
+
+# context NAME FOLDER: gather what the build gets to see, and nothing else: the classic builder sends a folder as it is.
+context() {
+    local name=$1 folder=$2
+    if [[ $name == app ]]; then
+        collect_static
+        STATIC_ROOT=$ROOT/var/images/static bin/steps/copy-files "$folder" >/dev/null
+        return
+    fi
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp -R "$(folder_of "$name")/." "$folder/"
+    case $name in
+        box) cp requirements.txt requirements-dev.txt package.json package-lock.json .npmrc "$folder/" ;;
+        chains) cp package.json package-lock.json .npmrc bin/node "$folder/" ;;
+    esac
+}
+
+# The pages' files as production serves them. No secret is needed for that, but the settings insist on some.
+collect_static() {
+    bin/setup
+    step "static files" env DJANGO_SETTINGS_MODULE=nexchange.settings_prod SECRET_KEY=collect TOKEN_KEY=collect \
+        STATIC_ROOT="$ROOT/var/images/static" .venv/bin/python manage.py collectstatic --noinput --clear --verbosity 0
+}
+
+build_image() {
+    local name=$1 base=$2 folder=$ROOT/var/images/$1 arguments=()
+    [[ -f $(folder_of "$name")/Dockerfile ]] || fail "$(folder_of "$name")/Dockerfile is not there."
+    context "$name" "$folder"
+    if [[ -n $base ]]; then arguments+=(--build-arg "BASE_IMAGE=$base"); fi
+    if [[ $name == app ]]; then arguments+=(--build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)"); fi
+    step "image ${TAGS[$name]}" env DOCKER_BUILDKIT=0 docker build --tag "${TAGS[$name]}" "${arguments[@]}" "$folder"
+}
+
+check_repository() {
+    [[ -n ${DOCKER_HUB_REPO:-} ]] || fail "--push needs DOCKER_HUB_REPO, the repository to push to." \
+        "For example: DOCKER_HUB_REPO=registry.example:5000/nexchange/app bin/images --push"
+}
+
+# push_images NAME...: each to a tag of its own; the digest is what a target pulls, so that a moved tag changes nothing.
+push_images() {
+    local name reference digest record=$ROOT/var/images/digests.env
+    touch "$record"
+    for name in "$@"; do
+        if [[ " ${PUSHED[*]} " != *" $name "* ]]; then continue; fi
+        reference=$DOCKER_HUB_REPO:$name
+        docker tag "${TAGS[$name]}" "$reference"
+        step "push $reference" docker push "$reference"
+        digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$reference" |
+            grep -F "$DOCKER_HUB_REPO@" | tail -n 1)
+        [[ -n $digest ]] || fail "the registry gave no digest for $reference."
+        sed -i "/^${name^^}_IMAGE=/d" "$record"
+        say "${name^^}_IMAGE=$digest" >>"$record"
+        say "  $digest"
+    done
+}
