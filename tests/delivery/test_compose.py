@@ -1,0 +1,165 @@
+"""What docker-compose.yml promises, read through docker-compose; nothing is started here."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.delivery.compose import REQUIRED, ROOT, needs_compose, parse_yaml, read_services, run_config
+
+APP_ROLES = {"app", "app_next", "worker", "worker_litecoin", "worker_ethereum", "beat", "release", "miner", "keys"}
+WORKERS = {"worker", "worker_litecoin", "worker_ethereum"}
+OTHERS = {"nginx", "postgis", "redis", "litecoin", "ethereum"}
+
+pytestmark = needs_compose
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    return read_services()
+
+
+def test_has_exactly_the_services_that_the_scripts_name(services):
+    assert set(services) == APP_ROLES | OTHERS
+
+
+@pytest.mark.parametrize("name", sorted(REQUIRED))
+def test_refuses_to_start_without_a_required_variable_and_names_it(name):
+    result = run_config({key: value for key, value in REQUIRED.items() if key != name})
+
+    assert result.returncode != 0
+    assert re.search(rf": {name} is not set: \w+", result.stderr)
+
+
+def test_refuses_a_required_variable_that_is_empty():
+    result = run_config(REQUIRED | {"SECRET_KEY": ""})
+
+    assert result.returncode != 0
+    assert "SECRET_KEY is not set" in result.stderr
+
+
+def test_hands_values_on_unchanged_whatever_characters_they_hold(services):
+    assert services["app"]["environment"]["SECRET_KEY"] == REQUIRED["SECRET_KEY"]
+
+
+def test_an_option_that_is_not_set_keeps_the_default_of_the_settings(services):
+    assert services["app"]["environment"]["MIN_PEERS"] is None
+    assert read_services(MIN_PEERS="7")["app"]["environment"]["MIN_PEERS"] == "7"
+
+
+def test_publishes_no_port_of_its_own(services):
+    assert not [name for name, service in services.items() if service.get("ports")]
+
+
+def test_another_tag_or_setting_of_the_app_leaves_database_redis_and_nginx_as_they_are(services):
+    changed = read_services(
+        APP_IMAGE="another/image:tag",
+        SECRET_KEY="another",
+        APP_DB_PASSWORD="another",
+        ALLOWED_HOSTS="b",
+        LOG_LEVEL="DEBUG",
+    )
+
+    assert changed["app"] != services["app"]
+    for name in ("nginx", "postgis", "redis"):
+        assert changed[name] == services[name]
+
+
+def test_the_owners_password_reaches_only_the_database_and_the_role_that_changes_the_schema(services):
+    holders = {
+        name
+        for name, service in services.items()
+        if REQUIRED["POSTGIS_ENV_POSTGRES_PASSWORD"] in (service.get("environment") or {}).values()
+    }
+
+    assert holders == {"release", "postgis"}
+
+
+def test_private_keys_and_the_journal_are_mounted_only_where_payouts_are_signed(services):
+    def mounts(service: dict[str, Any]) -> str:
+        return " ".join(service.get("volumes") or ())
+
+    assert {name for name, service in services.items() if "/run/keys" in mounts(service)} == WORKERS | {"keys"}
+    assert {name for name, service in services.items() if "/journal" in mounts(service)} == WORKERS
+    assert {name for name, service in services.items() if "KEY_FILE" in (service.get("environment") or {})} == WORKERS
+    for name in WORKERS:
+        assert "/nexchange/keys:/run/keys:ro" in services[name]["volumes"]
+
+
+def test_the_roles_of_the_app_run_without_rights_on_a_root_that_cannot_be_written(services):
+    for name in APP_ROLES:
+        service = services[name]
+        assert service["user"] == "1000:1000"
+        assert service["read_only"] is True
+        assert any(mount.startswith("/tmp") for mount in service["tmpfs"])  # noqa: S108 -- the container's
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_everything_is_limited_and_its_log_too(services):
+    for name, service in services.items():
+        assert service["mem_limit"], name
+        assert service["cpus"], name
+        assert service["pids_limit"], name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
+
+
+def test_everything_that_serves_comes_back_after_a_crash(services):
+    once = {name for name, service in services.items() if service["restart"] == "no"}
+
+    assert once == {"release", "keys"}
+    assert {service["restart"] for name, service in services.items() if name not in once} == {"unless-stopped"}
+
+
+def test_workers_and_beat_replace_the_health_check_of_the_image(services):
+    for name in WORKERS:
+        queue = services[name]["command"][1]
+        assert f'"{queue}@$HOSTNAME"' in services[name]["healthcheck"]["test"]
+    assert "/tmp" in services["beat"]["healthcheck"]["test"]  # noqa: S108 -- the container's
+    assert "healthcheck" not in services["app"]
+
+
+def test_nginx_reaches_the_app_and_nothing_behind_it(services):
+    def networks(name: str) -> set[str]:
+        return set(services[name]["networks"])
+
+    assert networks("nginx") == {"front"}
+    assert networks("postgis") == networks("redis") == {"back"}
+    assert networks("app") == networks("app_next") == {"front", "back"}
+
+
+def test_nothing_waits_for_a_database_that_may_be_elsewhere(services):
+    assert not [name for name, service in services.items() if service.get("depends_on")]
+    assert read_services(DATABASE_CONTAINER="db.example")["app"]["environment"]["DATABASE_CONTAINER"] == "db.example"
+
+
+def test_folders_of_the_server_are_where_the_description_says(services):
+    assert "/nexchange/database:/var/lib/postgresql/data:rw" in services["postgis"]["volumes"]
+    assert "/nexchange/etc/nginx:/etc/nginx:ro" in services["nginx"]["volumes"]
+    assert "/nexchange/letsencypt:/etc/letsencrypt:rw" in services["nginx"]["volumes"]
+    assert "/nexchange/html:/usr/share/nginx/html:ro" in services["nginx"]["volumes"]
+    assert "/nexchange/html:/usr/share/nginx/html:rw" in services["app"]["volumes"]
+
+
+def test_every_setting_that_may_be_chosen_on_a_server_is_handed_on(services):
+    tracked = re.findall(r"^X_([A-Z_0-9]+)=", (ROOT / "ENVIRONMENT").read_text(encoding="utf-8"), re.MULTILINE)
+    elsewhere = {
+        "DEBUG",  # settings_dev alone
+        "DATABASE_URL",  # the POSTGIS_* variables say it all
+        "POSTGIS_PORT_5432_TCP_ADDR",  # the entrypoint's, from DATABASE_CONTAINER
+        "STATIC_ROOT",  # inside the image
+        "KEY_FILE",  # workers
+        "POSTGIS_ENV_POSTGRES_PASSWORD",  # release, as the next three
+        "DJANGO_SUPERUSER_USERNAME",
+        "DJANGO_SUPERUSER_EMAIL",
+        "DJANGO_SUPERUSER_PASSWORD",
+    }
+    known = set(services["app"]["environment"])
+
+    assert {name for name in tracked if name not in known} - elsewhere == set()
+
+
+def test_names_no_version_of_the_format_which_version_two_would_warn_about():
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+
+    assert "version" not in parse_yaml(text)
