@@ -1,0 +1,146 @@
+# Runs on the server: /nexchange, its owners and its certificate. Last of the parts sent over ssh; ends with the call.
+# shellcheck shell=bash disable=SC2154
+
+SSL=/nexchange/etc/nginx/ssl
+APP_UID=1000 # the app's user inside its image, whoever has that number on the server
+
+# list_folders: path, mode and owner. The deploy user owns what a deploy writes, the app's number what the app writes, root
+# what containers write as root; the database's folder is PostGIS's own affair and made by it. Rights marked "first" are given
+# to a new folder only: what runs in it may change them.
+list_folders() {
+    local owner
+    owner=$(id -u "$DEPLOY_USER" 2>/dev/null || echo "$APP_UID") # in a dry run there may be no user yet
+    printf '%s\n' "/nexchange 755 $owner always" "/nexchange/etc 755 $owner always" "/nexchange/etc/nginx 755 $owner always" \
+        "$SSL 755 $owner always" "/nexchange/state 700 $owner first" "/nexchange/backups 700 $owner first" \
+        "/nexchange/letsencypt 755 0 first" "/nexchange/acme 755 0 first" "/nexchange/html 755 $APP_UID first" \
+        "/nexchange/journal 700 $APP_UID first" "/nexchange/keys 700 $APP_UID first"
+}
+
+make_folders() {
+    local path mode owner when wrong=()
+    while read -r path mode owner when; do
+        if [[ ! -d $path || ($when == always && $(stat -c '%a %u' "$path") != "$mode $owner") ]]; then wrong+=("$path $mode $owner"); fi
+    done < <(list_folders)
+    if ((${#wrong[@]} == 0)); then already "/nexchange and its folders"; else
+        change "/nexchange: ${#wrong[@]} folders" make_these_folders "${wrong[@]}"
+    fi
+    link /nexchange/ssl etc/nginx/ssl
+}
+
+make_these_folders() {
+    local path mode owner
+    while read -r path mode owner; do
+        mkdir -p "$path"
+        chmod "$mode" "$path"
+        chown "$owner:$owner" "$path"
+    done < <(printf '%s\n' "$@")
+}
+
+# link PATH TARGET
+link() { if [[ $(readlink "$1") != "$2" ]]; then change "$1 -> $2" ln -sfn "$2" "$1"; fi; }
+
+# install_certificate: one brought along, or the first of Let's Encrypt for $DOMAIN; renewing is the running nginx's affair.
+install_certificate() {
+    if [[ -n $FULLCHAIN ]]; then
+        install_own_certificate
+    elif [[ -n $DOMAIN ]]; then
+        if has_acme_certificate "$DOMAIN"; then
+            already "certificate for $DOMAIN"
+        else
+            change "certificate for $DOMAIN" ask_for_certificate
+        fi
+        # They dangle here and are valid inside the container, where /nexchange/letsencypt is /etc/letsencrypt.
+        link "$SSL/fullchain.pem" "/etc/letsencrypt/live/$DOMAIN/fullchain.pem"
+        link "$SSL/privkey.pem" "/etc/letsencrypt/live/$DOMAIN/privkey.pem"
+    else
+        already "certificate"
+    fi
+}
+
+install_own_certificate() {
+    if has_own_certificate && [[ $(cat "$SSL/fullchain.pem") == "$FULLCHAIN" && $(cat "$SSL/privkey.pem") == "$PRIVKEY" ]]; then
+        already "certificate"
+    else
+        change "certificate" write_certificate
+    fi
+}
+
+# The key first: nginx reads both only at a start or reload, and a certificate whose key is missing would stop it.
+write_certificate() {
+    (umask 077 && printf '%s\n' "$PRIVKEY" >"$SSL/.new.key" && printf '%s\n' "$FULLCHAIN" >"$SSL/.new.pem")
+    chmod 644 "$SSL/.new.pem"
+    mv -f "$SSL/.new.key" "$SSL/privkey.pem"
+    mv -f "$SSL/.new.pem" "$SSL/fullchain.pem"
+}
+
+ask_for_certificate() {
+    local options=(--server "$ACME_SERVER") run=(--rm -p 80:80 -v /nexchange/letsencypt:/etc/letsencrypt)
+    if [[ -n $ACME_CA ]]; then
+        printf '%s\n' "$ACME_CA" >/nexchange/letsencypt/.acme-ca.pem
+        run+=(-e REQUESTS_CA_BUNDLE=/etc/letsencrypt/.acme-ca.pem)
+    fi
+    docker run "${run[@]}" --entrypoint certbot "$NGINX_IMAGE" certonly --standalone --non-interactive --agree-tos \
+        --email "$EMAIL" -d "$DOMAIN" "${options[@]}" && return
+    echo "Let's Encrypt asks http://$DOMAIN/ from outside: does the name point here, and does the firewall let port 80 in?"
+    return 1
+}
+
+# own_files: everything that a deploy replaces belongs to the deploy user, the link's target included, never what it points at.
+own_files() {
+    local strangers
+    strangers=$(find /nexchange/etc/nginx ! -user "$DEPLOY_USER" 2>/dev/null | wc -l || true)
+    if ((strangers == 0)); then already "owner of /nexchange/etc/nginx"; else
+        change "owner of /nexchange/etc/nginx" chown -Rh "$DEPLOY_USER:$DEPLOY_USER" /nexchange/etc/nginx
+    fi
+}
+
+# prove_deploy_user: what the pipeline will do first, as the user that will do it.
+prove_deploy_user() {
+    [[ $DRY_RUN == no ]] || return 0
+    runuser -u "$DEPLOY_USER" -- sudo -n /usr/bin/docker version >"$LOG" 2>&1 || explain_failure "docker as $DEPLOY_USER" $?
+    runuser -u "$DEPLOY_USER" -- sudo -n /usr/local/bin/docker-compose version >"$LOG" 2>&1 ||
+        explain_failure "docker-compose as $DEPLOY_USER" $?
+    already "docker and docker-compose as $DEPLOY_USER"
+}
+
+pull_image() {
+    docker image inspect "$NGINX_IMAGE" >/dev/null 2>&1 && return
+    docker pull "$NGINX_IMAGE" >"$LOG" 2>&1 && return
+    tail -n 3 "$LOG" >&2
+    fail "the image $NGINX_IMAGE, which brings certbot, is neither here nor on the server, nor can the server pull it." \
+        "Build it with bin/images nginx, or name another: --nginx-image IMAGE"
+}
+
+summary() {
+    if ((CHANGES == 0)); then echo "Nothing to change."; elif [[ $DRY_RUN == yes ]]; then
+        echo "$CHANGES changes would be made; none was."
+    else
+        echo "$CHANGES changes made."
+    fi
+}
+
+main() {
+    case $PHASE in
+    check) check_server ;;
+    image) pull_image ;;
+    system)
+        update_system
+        install_basics
+        install_docker
+        install_compose
+        make_deploy_user
+        install_key
+        allow_docker
+        line "changes so far:" "$CHANGES"
+        ;;
+    site)
+        make_folders
+        install_certificate
+        own_files
+        prove_deploy_user
+        summary
+        ;;
+    esac
+}
+
+main
