@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# The certificate that nginx presents: certificate take | renew [certbot's options] | watch
+#
+# take copies /etc/nginx/ssl/{fullchain,privkey}.pem (files, or links into /etc/letsencrypt) to where nginx's workers read it
+# at each handshake: no reload is needed, so no connection is cut. A pair that does not fit together is refused and the one
+# in use stays. renew asks certbot for whatever is due and takes it. watch does both again and again.
+set -euo pipefail
+
+SOURCE=${SSL_DIR:-/etc/nginx/ssl}
+TAKEN=${TLS_DIR:-/run/nexchange/tls}
+WEBROOT=/var/www/acme
+LOOK_SECONDS=${LOOK_SECONDS:-5}
+
+say() { printf 'certificate: %s\n' "$*" >&2; }
+
+fail() {
+    printf 'error: %s\n' "$1" >&2
+    shift
+    if (($# > 0)); then printf '       %s\n' "$@" >&2; fi
+    exit 1
+}
+
+check_pair() {
+    local chain=$SOURCE/fullchain.pem key=$SOURCE/privkey.pem file
+    for file in "$chain" "$key"; do
+        [[ -r $file ]] || fail "there is no certificate: $file $([[ -L $file ]] && echo "points to $(readlink "$file"), which" || echo) is not there." \
+            "Put fullchain.pem and privkey.pem into the server's folder etc/nginx/ssl, or links to the ones below /etc/letsencrypt."
+    done
+    openssl pkey -in "$key" -noout 2>/dev/null || fail "$key holds no private key without a passphrase."
+    openssl x509 -in "$chain" -noout 2>/dev/null || fail "$chain holds no certificate."
+    [[ $(openssl x509 -in "$chain" -noout -pubkey) == "$(openssl pkey -in "$key" -pubout 2>/dev/null)" ]] ||
+        fail "the private key in $key does not belong to the certificate in $chain."
+}
+
+# Both in one file under one name, which is replaced in one go.
+take() {
+    local pair=$TAKEN/site.pem
+    if [[ -f $pair ]] && cat "$SOURCE/privkey.pem" "$SOURCE/fullchain.pem" 2>/dev/null | cmp -s - "$pair"; then return; fi
+    check_pair
+    install -d -m 0750 -g www-data "$TAKEN"
+    (umask 077 && cat "$SOURCE/privkey.pem" "$SOURCE/fullchain.pem" >"$pair.new")
+    chgrp www-data "$pair.new"
+    chmod 0440 "$pair.new"
+    mv "$pair.new" "$pair"
+    say "in use: $(openssl x509 -in "$SOURCE/fullchain.pem" -noout -subject -enddate | tr '\n' ' ')"
+    openssl x509 -in "$SOURCE/fullchain.pem" -noout -checkend 0 >/dev/null || say "WARNING: it has expired"
+}
+
+# Bought certificates have no entry there, and nobody to ask. What standalone has issued is renewed over nginx's webroot.
+renew() {
+    if ! compgen -G '/etc/letsencrypt/renewal/*.conf' >/dev/null; then return; fi
+    certbot renew --quiet --non-interactive --no-random-sleep-on-renew --webroot --webroot-path "$WEBROOT" "$@"
+    take
+}
+
+watch() {
+    local due=60 said='' problem
+    while sleep "$LOOK_SECONDS"; do
+        if problem=$("$0" take 2>&1 >/dev/null); then
+            if [[ -n $problem ]]; then printf '%s\n' "$problem" >&2; fi
+            said=''
+        elif [[ $problem != "$said" ]]; then
+            printf '%s\n       The certificate in use stays.\n' "$problem" >&2
+            said=$problem
+        fi
+        if ((SECONDS >= due)); then
+            "$0" renew || say "certbot could not renew; the next try is in ${RENEW_SECONDS:-43200} s"
+            due=$((SECONDS + ${RENEW_SECONDS:-43200}))
+        fi
+    done
+}
+
+case ${1:-} in
+    take | renew | watch) "$@" ;;
+    *) fail "usage: certificate take | renew [certbot's options] | watch" ;;
+esac
