@@ -19,20 +19,20 @@ has_postgis() { compgen -G '/usr/share/postgresql/*/extension/postgis.control' >
 
 # missing_packages: print the Debian packages of what this machine cannot do yet, nothing when it can do all.
 missing_packages() {
-    local packages=()
-    find_python >/dev/null || packages+=(python3 python3-venv python3-dev)
-    [[ -e /usr/include/stdio.h ]] && command -v gcc >/dev/null || packages+=(gcc libc6-dev)
-    command -v pg_config >/dev/null || packages+=(libpq-dev)
-    has_postgis || packages+=(POSTGIS) # brings GDAL, GEOS and PROJ, which GeoDjango loads
-    command -v redis-server >/dev/null || packages+=(redis-server)
-    [[ -x /usr/lib/litecoin/litecoind ]] || command -v litecoind >/dev/null || packages+=(litecoind)
-    command -v chromium >/dev/null || packages+=(chromium)
-    command -v msgfmt >/dev/null || packages+=(gettext)
-    command -v git >/dev/null || packages+=(git)
-    /usr/bin/python3 -c 'import yaml' 2>/dev/null || packages+=(python3-yaml) # bin/wercker reads wercker.yml
-    has_node || packages+=(nodejs npm)
-    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(ca-certificates)
-    printf '%s' "${packages[*]}"
+    local lacking=()
+    find_python >/dev/null || lacking+=(python3 python3-venv python3-dev)
+    [[ -e /usr/include/stdio.h ]] && command -v gcc >/dev/null || lacking+=(gcc libc6-dev)
+    command -v pg_config >/dev/null || lacking+=(libpq-dev)
+    has_postgis || lacking+=(POSTGIS) # brings GDAL, GEOS and PROJ, which GeoDjango loads
+    command -v redis-server >/dev/null || lacking+=(redis-server)
+    [[ -x /usr/lib/litecoin/litecoind ]] || command -v litecoind >/dev/null || lacking+=(litecoind)
+    command -v chromium >/dev/null || lacking+=(chromium)
+    command -v msgfmt >/dev/null || lacking+=(gettext)
+    command -v git >/dev/null || lacking+=(git)
+    /usr/bin/python3 -c 'import yaml' 2>/dev/null || lacking+=(python3-yaml) # bin/wercker reads wercker.yml
+    has_node || lacking+=(nodejs npm)
+    [[ -e /etc/ssl/certs/ca-certificates.crt ]] || lacking+=(ca-certificates)
+    printf '%s' "${lacking[*]}"
 }
 
 check_system() {
@@ -61,6 +61,7 @@ install_packages() {
     if [[ ! -e $policy ]]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
         as_root chmod 755 $policy
+        # shellcheck disable=SC2064
         trap "as_root rm -f $policy" EXIT
     fi
     # shellcheck disable=SC2086 # a list of names

@@ -5,6 +5,10 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 cd "$ROOT"
 LOG_DIR=$ROOT/var/log
+# In a box of the pipelines Python and the state of a run are the box's own; a mounted tree keeps what is the host's.
+VENV=$ROOT/.venv RUN_DIR=$ROOT/var/run
+if [[ -n ${WERCKER_ROOT:-} ]]; then VENV=/opt/venv RUN_DIR=$WERCKER_ROOT/run; fi
+export VENV RUN_DIR
 mkdir -p "$LOG_DIR"
 
 say() { printf '%s\n' "$*"; }

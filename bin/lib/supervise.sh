@@ -1,15 +1,16 @@
 # Sourced by bin/run: the parts of a run, in the order in which it uses them.
 # shellcheck shell=bash
 
-RUN_DIR=$ROOT/var/run
 MARK=NEXCHANGE_RUN=$CHECKOUT_ID # in the environment of every process of a run: none is forgotten, also after a crash
 supervisor='' database=''
+parts=() checks=() # of the Procfile, and of wait_ready.py: none means all
 mkdir -p "$RUN_DIR"
 
 processes() { python3 bin/lib/processes.py "$@"; }
 
 check_port_number() {
-    [[ $PORT =~ ^[0-9]+$ ]] && ((PORT > 0 && PORT < 65536)) || fail "PORT is '$PORT', not a port number (1-65535)." \
+    if [[ $PORT =~ ^[0-9]+$ ]] && ((PORT > 0 && PORT < 65536)); then return; fi
+    fail "PORT is '$PORT', not a port number (1-65535)." \
         "For example: PORT=8001 bin/run"
 }
 
@@ -43,7 +44,8 @@ start_database() {
     database=private
     bin/postgis start run 9>&-
     set -a
-    # shellcheck disable=SC1090 -- KEY=value lines
+    # KEY=value lines
+    # shellcheck disable=SC1090
     source <(bin/postgis env run)
     set +a
 }
@@ -65,7 +67,7 @@ choose_node_ports() {
 # Keys of local chains, made once. Only the workers get the private ones' file as KEY_FILE (Procfile).
 make_keys() {
     if [[ $SITE_MODE != demo ]]; then return; fi
-    if [[ ! -f var/keys/keys.json ]]; then .venv/bin/python manage.py make_demo_keys var/keys >/dev/null; fi
+    if [[ ! -f var/keys/keys.json ]]; then "$VENV/bin/python" manage.py make_demo_keys var/keys >/dev/null; fi
     export RUN_KEY_FILE=$ROOT/var/keys/keys.json
     set -a
     source var/keys/public.env
@@ -87,13 +89,13 @@ write_env() {
 start_supervisor() {
     write_env
     # A session of its own: Ctrl-C reaches this script alone, which then stops the parts in order.
-    env "$MARK" setsid .venv/bin/honcho --no-colour start >"$LOG_DIR/run.log" 2>&1 </dev/null 9>&- &
+    env "$MARK" setsid "$VENV/bin/honcho" --no-colour start "${parts[@]}" >"$LOG_DIR/run.log" 2>&1 </dev/null 9>&- &
     supervisor=$!
 }
 
 wait_until_ready() {
     local ready
-    env "$MARK" .venv/bin/python bin/lib/wait_ready.py 9>&- &
+    env "$MARK" "$VENV/bin/python" bin/lib/wait_ready.py "${checks[@]}" 9>&- &
     ready=$!
     while kill -0 $ready 2>/dev/null; do
         if ! kill -0 "$supervisor" 2>/dev/null; then
