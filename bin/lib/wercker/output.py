@@ -1,10 +1,14 @@
 """What a run prints: the steps' lines with secret values taken out, and the headings around them."""
 
 import base64
+import os
 import shlex
+import signal
 import sys
 import threading
 from collections.abc import Mapping
+
+from wercker.failures import Stopped
 
 MARK_OF_A_HEADING = "--> "
 SHORTEST = 4  # a secret shorter than this is not looked for: it would hide half of the log
@@ -16,6 +20,7 @@ class Printer:
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
+        self._unheard = False
         shapes = {shape: name for name, value in secrets.items() for shape in _shapes(value)}
         # Longest first: what contains another secret goes as a whole.
         self._shapes = sorted(shapes.items(), key=lambda item: -len(item[0]))
@@ -30,8 +35,16 @@ class Printer:
     def line(self, text: str) -> None:
         """Print one line."""
         with self._lock:
-            sys.stdout.write(self.hide(text) + "\n")
-            sys.stdout.flush()
+            if self._unheard:
+                return
+            try:
+                sys.stdout.write(self.hide(text) + "\n")
+                sys.stdout.flush()
+            except BrokenPipeError as error:  # an interrupted push: end the run, clean up, speak no more
+                self._unheard = True
+                # What is still in the stream's buffer must not fail the exit a second time.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                raise Stopped(signal.SIGPIPE) from error
 
     def heading(self, text: str) -> None:
         """Print a line of the runner's own."""

@@ -1,0 +1,104 @@
+# Sourced by the hooks of a repository that bin/push-to-deploy made: what a push runs, in which order, with which variables.
+# shellcheck shell=bash
+
+set -euo pipefail
+HOME_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P) # nexchange/ inside the bare repository
+REPOSITORY=$(dirname "$HOME_DIR")
+# shellcheck disable=SC2034
+NOTHING=0000000000000000000000000000000000000000
+WAIT_S=${PUSH_WAIT_SECONDS:-3600}
+
+say() { printf 'push: %s\n' "$*"; }
+
+refuse() {
+    printf '\npush refused: %s\n' "$1" >&2
+    shift
+    if (($# > 0)); then printf '              %s\n' "$@" >&2; fi
+    exit 1
+}
+
+setting() { git --git-dir "$REPOSITORY" config "deploy.$1.$2" || true; }
+
+# read_branches: of the lines that Git gives a hook, those of branches with a target, as: OLD NEW BRANCH
+read_branches() {
+    local old new ref
+    while read -r old new ref; do
+        if [[ $ref == refs/heads/* && -n $(setting "${ref#refs/heads/}" target) ]]; then
+            printf '%s %s %s\n' "$old" "$new" "${ref#refs/heads/}"
+        else
+            say "$ref has no target: it is stored, nothing runs" >&2
+        fi
+    done
+}
+
+# One push at a time. Whoever is started while the lock is held inherits it: it lasts as long as the last of them.
+take_turn() {
+    exec 9>>"$HOME_DIR/lock"
+    if ! flock --nonblock 9; then
+        say "another push is under way: waiting for its end"
+        flock --wait "$WAIT_S" 9 || refuse "the other push has not ended within $WAIT_S s." "Try again later."
+    fi
+}
+
+work_of() { printf '%s/work/%s\n' "$HOME_DIR" "${1//\//-}"; }
+
+# check_out COMMIT BRANCH: the commit's files, and the cache and outputs of earlier runs beside them.
+check_out() {
+    local work
+    work=$(work_of "$2")
+    mkdir -p "$work"
+    find "$work" -mindepth 1 -maxdepth 1 -not -name .wercker -exec rm -rf {} +
+    git --git-dir "$REPOSITORY" archive "$1" | tar -x -C "$work"
+}
+
+# The pushed code is built and tested with what that takes, never with the secrets of the server it may be refused for.
+build_variables() {
+    grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|NEW_RELIC_ENVIRONMENT)=' "$1" || true
+}
+
+# run_wercker COMMIT BRANCH ARGUMENTS...: the runner that was installed with the hooks, not the pushed one.
+run_wercker() {
+    local commit=$1 branch=$2 tag told
+    shift 2
+    tag=$(setting "$branch" tag)
+    mapfile -t told < <(git rev-parse --local-env-vars)
+    (
+        unset "${told[@]}" GIT_QUARANTINE_PATH
+        cd "$(work_of "$branch")"
+        if [[ -n $tag ]]; then export X_DOCKER_IMAGE_TAG=$tag; fi
+        export WERCKER_GIT_COMMIT=$commit WERCKER_GIT_BRANCH=$branch
+        exec /usr/bin/env python3 "$HOME_DIR/bin/wercker" "$@"
+    )
+}
+
+# check COMMIT BRANCH: build, static-validation and tests, in this order.
+check() {
+    local commit=$1 branch=$2 variables status=0
+    variables=$(mktemp -d)
+    build_variables "$(setting "$branch" target)" >"$variables/build.env"
+    chmod 600 "$variables/build.env"
+    check_out "$commit" "$branch"
+    run_wercker "$commit" "$branch" --environment "$variables/build.env" workflow check 2>&1 || status=$?
+    rm -rf "$variables"
+    return $status
+}
+
+# deploy COMMIT BRANCH: what check has built. It goes on when nobody listens any more: a release is ended, not left.
+deploy() {
+    local commit=$1 branch=$2 target log pid status=0
+    target=$(setting "$branch" target)
+    log=$HOME_DIR/deploy-${branch//\//-}.log
+    if [[ $(cat "$(work_of "$branch")/.wercker/latest/output/COMMIT" 2>/dev/null) != "$commit" ]]; then
+        check "$commit" "$branch" || return $?
+    fi
+    : >"$log"
+    chmod 600 "$log"
+    export -f run_wercker setting work_of
+    export HOME_DIR REPOSITORY
+    setsid bash -c 'set -euo pipefail; run_wercker "$@"' deploy "$commit" "$branch" --environment "$target" deploy \
+        --deploy-target "$(basename "$target" .env)" >"$log" 2>&1 </dev/null &
+    pid=$!
+    tail --pid=$pid -n +1 -f "$log" || true
+    wait $pid || status=$?
+    return $status
+}
