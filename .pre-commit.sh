@@ -20,7 +20,7 @@ run_checks() {
     bin/setup >"$logs/setup" 2>&1 || { cat "$logs/setup" && return 1; }
     bin/lint >"$logs/0" 2>&1 &
     pids+=($!)
-    ./bin/test --fast --quiet >"$logs/1" 2>&1 &
+    bash bin/test --fast --quiet >"$logs/1" 2>&1 &
     pids+=($!)
     npm run-script test >"$logs/2" 2>&1 &
     pids+=($!)
