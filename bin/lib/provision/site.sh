@@ -37,7 +37,7 @@ make_these_folders() {
 }
 
 # link PATH TARGET
-link() { if [[ $(readlink "$1") != "$2" ]]; then change "$1 -> $2" ln -sfn "$2" "$1"; fi; }
+link() { if [[ $(readlink "$1") != "$2" ]]; then change "link ${1#/nexchange/}" ln -sfn "$2" "$1"; fi; }
 
 # install_certificate: one brought along, or the first of Let's Encrypt for $DOMAIN; renewing is the running nginx's affair.
 install_certificate() {

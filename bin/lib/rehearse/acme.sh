@@ -1,0 +1,38 @@
+# Sourced by the rehearsal: a certificate authority with ACME, so that issuing and renewing are done, not imagined.
+# shellcheck shell=bash
+
+ACME=$REHEARSAL-acme
+ACME_IMAGE=${ACME_IMAGE:-nexchange/acme:latest}
+# shellcheck disable=SC2034 # given to bin/provision --acme-server
+ACME_URL=https://$ACME_IP:14000/dir
+
+# ensure_acme_image BASE: the rehearsal's own, made from Debian's package.
+ensure_acme_image() {
+    docker image inspect "$ACME_IMAGE" >/dev/null 2>&1 && return
+    step "ACME server" docker build --build-arg "BASE_IMAGE=$1" --tag "$ACME_IMAGE" "$ROOT/docker/acme"
+}
+
+# start_acme: at $ACME_URL, to be trusted by $CA_FILE; every name that it is asked about is the target server.
+start_acme() {
+    ensure_ca
+    issue_certificate "$REHEARSAL_DIR/acme" "$ACME_IP"
+    chmod -R a+rX "$REHEARSAL_DIR/acme" # the server in the container is nobody; the folder above is closed
+    docker run -d --name "$ACME" --network "$NETWORK" --ip "$ACME_IP" --volume "$REHEARSAL_DIR/acme:/etc/rehearsal:ro" \
+        "$ACME_IMAGE" "$TARGET_IP" >/dev/null || fail "the rehearsal's ACME server did not start."
+    wait_for 20 "the rehearsal's ACME server (docker logs $ACME)" curl --silent --max-time 2 --cacert "$CA_FILE" "$ACME_URL"
+}
+
+# acme_root FILE: the certificate that signs what it issues; made anew at each start, so fetch it after start_acme.
+acme_root() { curl --silent --fail --cacert "$CA_FILE" --output "$1" "https://$ACME_IP:15000/roots/0"; }
+
+# renew_certificate CONTAINER: as the running nginx does when a certificate is due, now; over its webroot.
+renew_certificate() {
+    target_docker exec -e REQUESTS_CA_BUNDLE=/etc/letsencrypt/.acme-ca.pem "$1" certificate renew --force-renewal
+}
+
+# served_serial NAME: the serial number of the certificate that the target presents for this name.
+served_serial() {
+    openssl s_client -connect "$TARGET_IP:443" -servername "$1" </dev/null 2>/dev/null | openssl x509 -noout -serial | cut -d= -f2
+}
+
+stop_acme() { remove_container "$ACME"; }
