@@ -1,0 +1,191 @@
+"""How the nginx container starts, refuses to start, limits callers and takes up certificates."""
+
+import shutil
+import socket
+import ssl
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.delivery.nginx_site import Site, ask, docker, make_certificate
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture
+def site(tmp_path):
+    site = Site(tmp_path, API_REQUESTS_PER_MINUTE="30")
+    yield site
+    site.remove()
+
+
+def start(site: Site) -> Site:
+    site.start()
+    site.start_app("app", label="steady")
+    return site
+
+
+def presented(site: Site) -> str:
+    """Return the certificate that nginx presents to a new caller."""
+    return ssl.get_server_certificate((site.address, 443), timeout=10).strip()
+
+
+def own(site: Site) -> str:
+    return (site.etc / "ssl" / "fullchain.pem").read_text(encoding="utf-8").strip()
+
+
+def wait_for_log(site: Site, text: str) -> None:
+    end = time.monotonic() + 20
+    while text not in site.logs():
+        assert time.monotonic() < end, site.logs()
+        time.sleep(0.2)
+
+
+def refusal(site: Site) -> str:
+    docker("network", "create", site.name)
+    said = site.run_nginx("--rm")
+    assert "error: " in said
+    return said
+
+
+def test_says_plainly_that_the_certificate_is_missing(site):
+    (site.etc / "ssl").mkdir()
+    (site.etc / "ssl" / "fullchain.pem").symlink_to("/etc/letsencrypt/live/site.example/fullchain.pem")
+
+    said = refusal(site)
+
+    assert (
+        "/etc/nginx/ssl/fullchain.pem points to /etc/letsencrypt/live/site.example/fullchain.pem, which is not there"
+        in said
+    )
+    assert "etc/nginx/ssl" in said
+
+
+def test_says_plainly_that_key_and_certificate_do_not_belong_together(site):
+    make_certificate(site.etc / "ssl")
+    make_certificate(site.folder / "other")
+    shutil.copy(site.folder / "other" / "privkey.pem", site.etc / "ssl" / "privkey.pem")
+
+    assert "does not belong to the certificate" in refusal(site)
+
+
+def test_refuses_a_limit_that_is_no_number(tmp_path):
+    site = Site(tmp_path, API_REQUESTS_PER_MINUTE="many")
+    make_certificate(site.etc / "ssl")
+    try:
+        assert "API_REQUESTS_PER_MINUTE is 'many', not a whole number above zero." in refusal(site)
+    finally:
+        site.remove()
+
+
+def test_checks_a_configuration_without_a_certificate(site):
+    docker("network", "create", site.name)
+
+    assert "syntax is ok" in site.run_nginx("--rm", command=("nginx", "-t"))
+    (site.etc / "nginx.conf").write_text("http { nonsense; }", encoding="utf-8")
+    assert 'unknown directive "nonsense"' in site.run_nginx("--rm", command=("nginx", "-t"))
+
+
+def test_certbot_is_there_under_the_command_of_the_description(site):
+    docker("network", "create", site.name)
+
+    assert site.run_nginx("--rm", command=("certbot", "--version")).startswith("certbot ")
+
+
+def test_links_that_dangle_on_the_host_are_valid_in_the_container(site):
+    make_certificate(site.folder / "letsencypt" / "live" / "site.example")
+    (site.etc / "ssl").mkdir()
+    for name in ("fullchain.pem", "privkey.pem"):
+        (site.etc / "ssl" / name).symlink_to(f"/etc/letsencrypt/live/site.example/{name}")
+    assert not (site.etc / "ssl" / "fullchain.pem").exists()
+
+    site.start()
+
+    live = site.folder / "letsencypt" / "live" / "site.example" / "fullchain.pem"
+    assert presented(site) == live.read_text(encoding="utf-8").strip()
+
+
+def test_a_renewed_certificate_is_presented_without_cutting_an_idle_connection(site):
+    make_certificate(site.etc / "ssl", key="rsa")
+    start(site)
+    before = own(site)
+    connection = site.connect()
+    ask(connection, "/")
+    kept = connection.sock
+
+    make_certificate(site.etc / "ssl", key="ec")
+    end = time.monotonic() + 15
+    while presented(site) == before and time.monotonic() < end:
+        time.sleep(0.2)
+
+    assert presented(site) == own(site) != before
+    assert ask(connection, "/").status == 200
+    assert connection.sock is kept
+    connection.close()
+
+
+def test_a_certificate_that_does_not_fit_is_named_and_the_one_in_use_stays(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+    before = own(site)
+
+    make_certificate(site.folder / "other")
+    shutil.copy(site.folder / "other" / "fullchain.pem", site.etc / "ssl" / "fullchain.pem")
+    wait_for_log(site, "does not belong to the certificate")
+    time.sleep(3)
+
+    assert presented(site) == before
+    assert site.logs().count("does not belong to the certificate") == 1
+
+
+def test_an_address_gets_ten_times_what_the_app_allows_and_then_429_in_the_shape_of_the_api(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: site.ask("/ru/api/v1/orders/"), range(60)))
+    page = next(page for page in (site.ask("/") for _ in range(60)) if page.status == 429)
+
+    refused = [answer for answer in answers if answer.status == 429]
+    assert len(answers) - len(refused) >= 31  # what the app allows at once; five more come free each second
+    assert refused
+    assert refused[0].json() == {"detail": "Слишком много запросов. Попробуйте чуть позже.", "code": "rate_limited"}
+    assert refused[0].headers["retry-after"] == "2"
+    assert page.headers["content-type"].startswith("text/html")
+    assert site.ask("/static/absent.css").status == 404
+    time.sleep(2)
+    assert site.ask("/api/v1/orders/").status == 200
+
+
+def test_the_app_is_asked_at_the_port_it_was_given(tmp_path):
+    site = Site(tmp_path, GUNICORN_PORT="8001")
+    make_certificate(site.etc / "ssl")
+    try:
+        start(site)
+        assert site.ask("/").status == 503
+        time.sleep(0.5)
+        assert ":8001" in site.logs()
+    finally:
+        site.remove()
+
+
+def test_tells_the_engine_that_it_is_well(site):
+    make_certificate(site.etc / "ssl")
+    site.start()
+
+    assert docker("exec", f"{site.name}-nginx", "nginx-entrypoint", "health") == ""
+
+
+def test_ends_the_requests_it_has_when_it_is_stopped(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(site.ask, "/?seconds=2")
+        time.sleep(0.7)
+        docker("stop", "--time", "30", f"{site.name}-nginx")
+
+    assert slow.result().status == 200
+    with pytest.raises(OSError, match=r"refused|unreachable|No route|timed out"):
+        socket.create_connection((site.address, 443), timeout=2)
