@@ -27,7 +27,7 @@ export_variables() {
     export POSTGIS_ENV_POSTGRES_USER=${POSTGIS_ENV_POSTGRES_USER:-nexchange}
     export POSTGIS_ENV_POSTGRES_DB=${POSTGIS_ENV_POSTGRES_DB:-nexchange}
     export GUNICORN_PORT=${GUNICORN_PORT:-8000}
-    [[ $GUNICORN_PORT =~ ^[0-9]+$ ]] || fail "GUNICORN_PORT is '$GUNICORN_PORT', not a port number."
+    [[ $GUNICORN_PORT =~ ^[0-9]{1,5}$ ]] || fail "GUNICORN_PORT is '$GUNICORN_PORT', not a port number."
     export_new_relic
 }
 
