@@ -65,7 +65,7 @@ SERVERS = {
     "release": [sys.executable, "manage.py", "release"],
     "waiting for a release": [sys.executable, "manage.py", "release", "--wait"],
     "worker": [sys.executable, "-m", "celery", "-A", "nexchange", "worker", "--pool", "solo"],
-    "beat": [sys.executable, "-m", "celery", "-A", "nexchange", "beat", "--schedule", "/dev/null"],
+    "beat": [sys.executable, "-m", "celery", "-A", "nexchange", "beat", "--schedule", "/nowhere/beat"],
 }
 
 

@@ -155,7 +155,7 @@ def test_a_second_run_changes_nothing_and_says_so(server, ready, deploy_key, cer
     again = server.provision("--public-key", f"{deploy_key}.pub", "--certificate", certificate)
 
     assert again.returncode == 0, again.stderr
-    assert "Nothing to change." in again.stdout
+    assert "nothing to change." in again.stdout
     assert server.state() == before
 
 
@@ -170,7 +170,7 @@ def test_the_host_key_line_that_is_printed_pins_the_server(server, ready, deploy
 
 def test_a_new_key_is_added_and_the_old_one_keeps_working(server, ready, deploy_key, tmp_path):
     new_key = make_key(tmp_path / "new")
-    assert "1 changes made" in server.provision("--public-key", f"{new_key}.pub").stdout
+    assert "ready, 1 changes made" in server.provision("--public-key", f"{new_key}.pub").stdout
 
     assert server.sign_in(new_key, "true").returncode == 0
     assert server.sign_in(deploy_key, "true").returncode == 0
@@ -181,8 +181,8 @@ def test_what_somebody_broke_is_mended(server, ready):
         "rm /etc/sudoers.d/wercker /usr/local/bin/docker-compose; chmod 777 /home/wercker/.ssh; chown root /nexchange"
     )
 
-    assert "4 changes made" in server.provision().stdout
-    assert "Nothing to change." in server.provision().stdout
+    assert "ready, 4 changes made" in server.provision().stdout
+    assert "nothing to change." in server.provision().stdout
 
 
 def test_a_site_keeps_running_while_its_engine_is_killed(server, ready):
@@ -220,7 +220,7 @@ def test_the_first_certificate_is_issued_and_linked_through_the_container(server
         "openssl x509 -noout -ext subjectAltName -in /nexchange/letsencypt/live/site.example/fullchain.pem"
     )
     assert "DNS:site.example" in names
-    assert "Nothing to change." in server.provision(*options).stdout
+    assert "nothing to change." in server.provision(*options).stdout
 
 
 def test_a_login_without_roots_rights_is_refused(server, ready, deploy_key):

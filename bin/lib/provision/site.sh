@@ -112,10 +112,12 @@ pull_image() {
 }
 
 summary() {
-    if ((CHANGES == 0)); then echo "Nothing to change."; elif [[ $DRY_RUN == yes ]]; then
+    if ((CHANGES == 0)); then
+        echo "Server ready, nothing to change."
+    elif [[ $DRY_RUN == yes ]]; then
         echo "$CHANGES changes would be made; none was."
     else
-        echo "$CHANGES changes made."
+        echo "Server ready, $CHANGES changes made."
     fi
 }
 
