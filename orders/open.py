@@ -169,21 +169,23 @@ def _write(
 
 
 def _check_promise(quote: Quote, client: Client) -> None:
-    """Refuse what the reserves cannot keep. The lock on the asset's name makes concurrent openings wait for each other."""
+    """Refuse what the reserves cannot keep, or what one client may not hold.
+
+    Concurrent openings of one client, and of one asset, wait for each other. The locks are a statement of their own:
+    whatever is read must begin after they are held, or it misses what the one before has just committed.
+    """
     asset = quote.get.asset
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT pg_advisory_xact_lock(hashtextextended('promise:' || %s, 0)),
-                   (SELECT count(*) FROM orders_promise
-                    WHERE client_ref = %s AND client_ref <> '' AND closed_at IS NULL AND NOT funded)
+            SELECT pg_advisory_xact_lock(hashtextextended('promises-of:' || %s, 0)),
+                   pg_advisory_xact_lock(hashtextextended('promise:' || %s, 0))
             """,
-            [asset.code, client.network],
+            [client.network or quote.id, asset.code],
         )
-        unfunded = cursor.fetchone()[1]
-    if unfunded >= settings.PROMISES_PER_CLIENT:
+    reserve = read_reserves(client.network)[asset.code]
+    if reserve.unpaid_of_client >= settings.PROMISES_PER_CLIENT:
         raise TooManyOpenOrders
-    reserve = read_reserves()[asset.code]
     if quote.get.minor > payable_minor(find_pair(quote.pair), reserve):
         raise LiquidityShort(asset=asset.code)
 

@@ -22,6 +22,7 @@ class Reserve:
     unfunded: Money  # promised to orders nobody has paid for yet
     network_fee: Money
     paused: str  # why nothing may be promised now, in a code; empty when it may
+    unpaid_of_client: int = 0  # how many unpaid orders the client asked about has, in all assets together
 
 
 # One statement for all assets, their own rows included: a cold price may cost two statements in all.
@@ -41,21 +42,23 @@ _RESERVES = """
                 WHEN c.problem <> '' THEN 'chain_problem'
                 WHEN EXISTS (SELECT 1 FROM wallets_freeze f
                              WHERE f.lifted_at IS NULL AND f.scope IN ('ALL', a.code)) THEN 'payouts_frozen'
-                ELSE '' END
+                ELSE '' END,
+           (SELECT count(*) FROM orders_promise o
+            WHERE o.client_ref = %s AND o.client_ref <> '' AND o.closed_at IS NULL AND NOT o.funded)
     FROM core_asset a LEFT JOIN wallets_chainstate c ON c.code = a.network
     WHERE a.enabled AND a.is_crypto
 """
 
 
-def read_reserves() -> dict[str, Reserve]:
-    """Read all reserves from the database: one statement."""
+def read_reserves(client_ref: str = "") -> dict[str, Reserve]:
+    """Read all reserves from the database, and what `client_ref` holds of them: one statement."""
     with connection.cursor() as cursor:
-        cursor.execute(_RESERVES)
+        cursor.execute(_RESERVES, [client_ref])
         rows = cursor.fetchall()
     reserves = {}
-    for fields, free, unfunded, rate, paused in rows:
+    for fields, free, unfunded, rate, paused, unpaid in rows:
         asset = Asset(**json.loads(fields))
-        reserves[asset.code] = _reserve(asset, int(free), int(unfunded), int(rate), paused)
+        reserves[asset.code] = _reserve(asset, int(free), int(unfunded), int(rate), paused, unpaid)
     return reserves
 
 
@@ -71,11 +74,11 @@ def network_fee_of(asset: Asset, rate_minor: int) -> Money:
     return Money(-(-exact // step) * step, asset)
 
 
-def _reserve(asset: Asset, free: int, unfunded: int, rate_minor: int, paused: str) -> Reserve:
+def _reserve(asset: Asset, free: int, unfunded: int, rate_minor: int, paused: str, unpaid: int) -> Reserve:
     # A fixed rate is a free option until it is paid for: unfunded promises together may hold only a share of the coins.
     share = (free + unfunded) * settings.PROMISED_SHARE_PERCENT // 100 - unfunded
     available = Money(max(min(free, share), 0), asset)
-    return Reserve(available, Money(unfunded, asset), network_fee_of(asset, rate_minor), paused)
+    return Reserve(available, Money(unfunded, asset), network_fee_of(asset, rate_minor), paused, unpaid)
 
 
 _kept = Snapshot(read_reserves)

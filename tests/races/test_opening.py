@@ -13,7 +13,7 @@ from core.errors import DomainError
 from orders import open as opening
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.models import Order, Promise
-from orders.open import open_order
+from orders.open import Client, open_order
 from orders.quotes import Quote, make_quote
 from orders.reserves import Reserve, read_reserves
 from tests.orders.conftest import NOW, account_keys, committed_site  # noqa: F401 -- fixtures
@@ -77,8 +77,8 @@ def _spend_everything(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     quotes = [make_quote(pair="ETHLTC", get="1", at=NOW) for _ in range(8)]
     room = quotes[0].get + quotes[0].network_fee
 
-    def tight() -> dict[str, Reserve]:
-        found = read_reserves()
+    def tight(client_ref: str = "") -> dict[str, Reserve]:
+        found = read_reserves(client_ref)
         taken = Promise.objects.filter(closed_at=None).aggregate(total=Sum("amount_minor"))["total"] or 0
         left = room + room + room - type(room)(int(taken), room.asset)
         return {**found, "ETH": Reserve(left, type(room)(0, room.asset), found["ETH"].network_fee, "")}
@@ -127,3 +127,18 @@ def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     promised, there_was = _spend_everything(monkeypatch)
 
     assert promised > there_was
+
+
+def test_one_client_cannot_outrun_the_cap_on_unpaid_orders(settings: Any) -> None:
+    settings.PROMISES_PER_CLIENT = 3
+    quotes = [make_quote(pair=("ETHLTC", "LTCETH")[n % 2], send=("2", "0.05")[n % 2], at=NOW) for n in range(10)]
+
+    results = at_once(
+        *[
+            lambda q=q: open_order(quote=q, payout_address="", client=Client(network="a-network"), at=NOW)
+            for q in quotes
+        ]
+    )
+
+    assert codes(results) == ["Opened"] * 3 + ["too_many_open_orders"] * 7
+    assert Promise.objects.count() == 3
