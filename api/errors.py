@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from api.wire import BodyInvalid, dump
 from core.errors import DomainError
+from core.throttle import TooManyRequests
 from orders.idempotency import IdempotencyInProgress, IdempotencyReused
 from wallets.address_rules import AddressInvalid
 
@@ -52,16 +53,6 @@ class OwnerRequired(DomainError):
     """A write without the token of the order's owner."""
 
     code = "owner_required"
-
-
-class TooManyRequests(DomainError):
-    """`retry_after_s` is when the window ends."""
-
-    code = "rate_limited"
-
-    def __init__(self, *, retry_after_s: int) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__()
 
 
 class FieldInvalid(DomainError):

@@ -9,10 +9,9 @@ from rest_framework.views import APIView
 from accounts.models import User
 from accounts.tokens import find_user
 from api.errors import NotFound, handle_exception
-from api.throttle import count_request
 from api.wire import JSONParser, JSONRenderer
 from core import clock
-from core.client import client_network
+from core.throttle import count_address, count_request
 
 
 class Resource(APIView):
@@ -34,8 +33,11 @@ class Resource(APIView):
         if self.reads_bearer:
             self.bearer = _read_bearer(request)
             self.user = find_user(self.bearer) if self.bearer else None
-        who = f"user:{self.user.pk}" if self.user else f"address:{client_network(request)}"
-        count_request(who=who, at_s=int(self.at.timestamp()))
+        at_s = int(self.at.timestamp())
+        if self.user:
+            count_request(who=f"user:{self.user.pk}", at_s=at_s)
+        else:
+            count_address(request, at_s=at_s)
 
     user: User | None
 

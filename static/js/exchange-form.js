@@ -73,7 +73,7 @@ nexchange.mountExchangeForm = (form) => {
     fields[other].value = "";
     form.querySelector("[data-breakdown]").replaceChildren();
     showError(refusal.field, refusal.message);
-    if (refusal.code === "rate_unavailable" || refusal.code === "liquidity_short") {
+    if (["rate_unavailable", "liquidity_short", "rate_limited"].includes(refusal.code)) {
       renewIn(RETRY_MS);
     }
   }
@@ -182,7 +182,8 @@ nexchange.watchAddress = (form, name, showError) => {
     try {
       const answer = await fetch(form.dataset.checkUrl, { method: "POST", body, headers: { Accept: "application/json" } });
       const said = await answer.json();
-      if (mine === asked) {
+      // Asked too often is not the address's fault; the server checks it again when the form is sent.
+      if (mine === asked && answer.status !== 429) {
         showError(name, answer.ok ? "" : said.message);
         valid.textContent = answer.ok ? said.message : "";
         valid.hidden = !answer.ok;

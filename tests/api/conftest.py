@@ -12,10 +12,10 @@ from django.test import Client
 from pytest_django import Settings
 from redis import Redis
 
-from api.throttle import KEYS
 from core import clock
 from core.models import Asset
 from core.money import Money
+from core.throttle import KEYS
 from ledger.post import Leg, NewEntry, post_entry
 from ticker.models import MarketState
 from wallets.models import ChainState

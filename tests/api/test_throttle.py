@@ -3,8 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from api.errors import TooManyRequests
-from api.throttle import count_request
+from core.throttle import TooManyRequests, count_request
 from tests.api.conftest import forget_requests
 
 A_MINUTE = 29_000_000 * 60

@@ -181,6 +181,25 @@ describe("exchange form", () => {
     expect(fetched.calls.first().args[1].body.get("field")).toBe("payout_address");
   });
 
+  it("asks for a price again later, and blames no address, when it has asked too often", async () => {
+    const busy = { status: 429, code: "rate_limited", message: "Too many requests", field: "form" };
+    const fetched = answers.give(busy, busy, QUOTE);
+    type("payout_address", "0xabc");
+    jasmine.clock().tick(400);
+    await answers.settle();
+    expect(shown("payout_address").hidden).toBe(true);
+
+    type("send", "2");
+    jasmine.clock().tick(300);
+    await answers.settle();
+    expect($(shown("form"))).toHaveText("Too many requests");
+    jasmine.clock().tick(5000);
+    await answers.settle();
+
+    expect(fetched).toHaveBeenCalledTimes(3);
+    expect(shown("form").hidden).toBe(true);
+  });
+
   it("says that an address is good, and takes it back when it changes", async () => {
     answers.give({ message: "A valid address" });
     const valid = form.querySelector("[data-valid-for=refund_address]");
