@@ -8,11 +8,11 @@ engine_answers() { command -v docker >/dev/null && docker version --format '{{.S
 
 # missing_engine_packages: print the Debian packages that are not there yet, nothing when all are.
 missing_engine_packages() {
-    local packages=()
-    command -v dockerd >/dev/null && command -v docker >/dev/null || packages+=(docker.io)
-    command -v docker-compose >/dev/null || packages+=(docker-compose)
-    command -v iptables >/dev/null || packages+=(iptables)
-    printf '%s' "${packages[*]}"
+    local wanted=()
+    command -v dockerd >/dev/null && command -v docker >/dev/null || wanted+=(docker.io)
+    command -v docker-compose >/dev/null || wanted+=(docker-compose)
+    command -v iptables >/dev/null || wanted+=(iptables)
+    printf '%s' "${wanted[*]}"
 }
 
 # ensure_engine: return when an engine answers. One that runs is used as it is; else, as root, one is installed and started.

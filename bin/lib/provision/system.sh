@@ -6,6 +6,8 @@ install() { apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=12
 # update_system: refresh the lists, then upgrade what has a newer version. A dry run reads the lists it finds.
 update_system() {
     local waiting
+    # A lost connection may have ended an earlier run in the middle of a package.
+    if [[ -n $(dpkg --audit) ]]; then change "packages left half-installed" dpkg --configure -a; fi
     if [[ $DRY_RUN == yes ]]; then
         line "package lists" "would be refreshed"
     else
