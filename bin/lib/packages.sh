@@ -29,6 +29,7 @@ missing_packages() {
     command -v chromium >/dev/null || lacking+=(chromium)
     command -v msgfmt >/dev/null || lacking+=(gettext)
     command -v git >/dev/null || lacking+=(git)
+    command -v gpg >/dev/null && command -v gpg-agent >/dev/null || lacking+=(gpg gpg-agent) # bin/backup
     /usr/bin/python3 -c 'import yaml' 2>/dev/null || lacking+=(python3-yaml) # bin/wercker reads wercker.yml
     has_node || lacking+=(nodejs npm)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || lacking+=(ca-certificates)

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# The part of bin/backup and bin/restore that runs where PostgreSQL's programs, gpg and the folders are: in a container of
+# the PostGIS image on a server, directly in a checkout. Called by them alone (place.sh): core.sh VERB ARGUMENTS…
+#
+# Standard input: the passphrase on the first line, the database owner's password on the second. Environment: PGHOST, PGPORT,
+# PGUSER, PGDATABASE, BACKUPS, MEDIA, JOURNAL (paths), KEEP (how many backups stay).
+set -euo pipefail
+umask 077
+TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# shellcheck source=bin/lib/backup/words.sh
+source "$TOOLS/words.sh"
+# shellcheck source=bin/lib/backup/database.sh
+source "$TOOLS/database.sh"
+# shellcheck source=bin/lib/backup/archive.sh
+source "$TOOLS/archive.sh"
+# shellcheck source=bin/lib/backup/putback.sh
+source "$TOOLS/putback.sh"
+
+PASSPHRASE='' PASSWORD=''
+IFS= read -r PASSPHRASE || true
+IFS= read -r PASSWORD || true
+export -n PASSPHRASE PASSWORD
+exec </dev/null
+
+STAGE=$(mktemp -d "${TMPDIR:-/tmp}/nexchange-backup.XXXXXX")
+cleanup() {
+    release_snapshot
+    if command -v gpgconf >/dev/null; then gpgconf --homedir "$STAGE/gnupg" --kill all 2>/dev/null || true; fi
+    rm -rf --one-file-system "$STAGE"
+    if [[ -n ${PARTIAL:-} ]]; then rm -f "$PARTIAL"; fi
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+prepare_connection
+
+# take: one backup: the tables in one snapshot, then the media, then the journal, which so is never older than the tables.
+take() {
+    local name
+    lock_folder
+    need_programs gpg pg_dump pg_restore psql
+    connect
+    mkdir "$STAGE/content"
+    dump_snapshot "$STAGE/content"
+    copy_media "$STAGE/content/media.tar"
+    copy_journal "$STAGE/content/payouts.journal"
+    name=$(free_name)
+    write_manifest "$STAGE/content" "$name"
+    seal "$STAGE/content" "$name"
+    rm -rf "$STAGE/content"
+    inspect "$PARTIAL" "$STAGE/checked"
+    publish "$name"
+    rotate "$name"
+    printf 'backup %s: %s, %s tables, %s lines of the payout journal; read back and checked\n' "$name" \
+        "$(du -h "$BACKUPS/$name" | cut -f1)" "$(wc -l <"$STAGE/checked/hashes")" "$(wc -l <"$STAGE/checked/payouts.journal")"
+}
+
+verify() {
+    need_programs gpg pg_restore
+    inspect "$1" "$STAGE/checked"
+    printf '%s is whole: taken %s, PostgreSQL %s, %s tables, %s lines of the payout journal\n' "$(basename "$1")" \
+        "$(value_of taken_at)" "$(value_of server_major)" "$(wc -l <"$STAGE/checked/hashes")" \
+        "$(wc -l <"$STAGE/checked/payouts.journal")"
+}
+
+hashes() {
+    need_programs psql
+    connect
+    hash_tables
+}
+
+case ${1:-} in
+    take | verify | hashes | load | swap | discard) "$@" ;;
+    *) fail "core.sh is called by bin/backup and bin/restore, not by hand." ;;
+esac

@@ -1,0 +1,168 @@
+# Sourced by bin/backup and bin/restore: whether this is a checkout or a server, and how core.sh is run there.
+# shellcheck shell=bash
+
+set -euo pipefail
+BIN=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck source=bin/lib/backup/words.sh
+source "$BIN/lib/backup/words.sh"
+SITE='^(app|app_next|worker|worker_.*|beat|release|miner)$' # the services that use the database
+stopped=() own_cluster='' given=''
+
+# find_place: set PLACE (checkout or server), HERE, the folders and the connection.
+find_place() {
+    HERE=${NEXCHANGE_ROOT:-$(dirname "$BIN")}
+    if [[ -f $HERE/manage.py ]]; then PLACE=checkout; else PLACE=server; fi
+    "find_$PLACE"
+    : "${KEEP:=${BACKUP_KEEP:-14}}"
+    [[ $KEEP =~ ^[1-9][0-9]{0,4}$ ]] || fail "BACKUP_KEEP is '$KEEP', not a number from 1 on."
+    PGUSER=${POSTGIS_ENV_POSTGRES_USER:-nexchange} PGDATABASE=${POSTGIS_ENV_POSTGRES_DB:-nexchange}
+    PGPORT=${POSTGIS_PORT_5432_TCP_PORT:-5432} PASSWORD=${POSTGIS_ENV_POSTGRES_PASSWORD:-}
+    export PGUSER PGDATABASE PGPORT PGHOST BACKUPS MEDIA JOURNAL KEEP
+    trap finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
+
+find_server() {
+    if [[ -z ${POSTGIS_ENV_POSTGRES_USER:-} ]]; then load_variables "$HERE/target.env"; fi
+    BACKUPS=${BACKUP_DIR:-$HERE/backups} MEDIA=$HERE/html/media JOURNAL=$HERE/journal/payouts.journal
+    PROJECT=${COMPOSE_PROJECT_NAME:-nexchange}
+    PGHOST=${DATABASE_CONTAINER:-postgis}
+    command -v docker >/dev/null || fail "$HERE is neither a checkout nor a server: docker is not here."
+    if docker version >/dev/null 2>&1; then DOCKER=(docker) COMPOSE=(docker-compose); else
+        DOCKER=(sudo -n /usr/bin/docker) COMPOSE=(sudo -n -E /usr/bin/docker-compose)
+    fi
+    "${DOCKER[@]}" version >/dev/null 2>&1 || fail "the Docker engine does not answer $(id -un)." \
+        "Start it (systemctl start docker), or run this as the deploy user or root."
+}
+
+find_checkout() {
+    if [[ -n ${POSTGIS_PORT_5432_TCP_ADDR:-} ]]; then given=yes; else load_variables "${RUN_DIR:-$HERE/var/run}/env"; fi
+    [[ -z ${DATABASE_URL:-} || -n ${POSTGIS_PORT_5432_TCP_ADDR:-} ]] || fail "DATABASE_URL is not understood here." \
+        "Set POSTGIS_PORT_5432_TCP_ADDR and POSTGIS_ENV_POSTGRES_USER, _PASSWORD and _DB instead."
+    BACKUPS=${BACKUP_DIR:-$HERE/var/backups} MEDIA=${MEDIA_ROOT:-$HERE/var/media}
+    JOURNAL=${PAYOUT_JOURNAL:-$HERE/var/payouts.journal}
+    PGHOST=${POSTGIS_PORT_5432_TCP_ADDR:-}
+}
+
+load_variables() {
+    if [[ ! -f $1 ]]; then return; fi
+    [[ -r $1 ]] || fail "$1 cannot be read by $(id -un)." "It belongs to the deploy user: run this as that one."
+    set -a
+    # shellcheck disable=SC1090 # KEY=value lines, quoted for a shell
+    source "$1"
+    set +a
+}
+
+read_passphrase() {
+    PASSPHRASE=${BACKUP_PASSPHRASE:-}
+    if [[ -z $PASSPHRASE && -n ${BACKUP_PASSPHRASE_FILE:-} ]]; then
+        [[ -r $BACKUP_PASSPHRASE_FILE ]] || fail "BACKUP_PASSPHRASE_FILE=$BACKUP_PASSPHRASE_FILE cannot be read."
+        PASSPHRASE=$(<"$BACKUP_PASSPHRASE_FILE")
+    fi
+    if [[ -z $PASSPHRASE && -t 0 ]]; then
+        read -rsp "Passphrase of the backup: " PASSPHRASE
+        printf '\n'
+    fi
+    [[ -n $PASSPHRASE ]] || fail "BACKUP_PASSPHRASE is not set: backups are never written in the clear." \
+        "Set it, or BACKUP_PASSPHRASE_FILE; keep a copy away from this machine."
+    [[ $PASSPHRASE != *$'\n'* ]] || fail "BACKUP_PASSPHRASE has more than one line."
+    export -n PASSPHRASE
+    unset BACKUP_PASSPHRASE
+}
+
+path_of() {
+    local file=$1
+    if [[ ! -e $file && -e $BACKUPS/$file ]]; then file=$BACKUPS/$file; fi
+    [[ -f $file ]] || fail "there is no backup $1." "bin/backup --list shows those that are there."
+    realpath "$file"
+}
+
+# begin_database: in a checkout whose site does not run, its own cluster is started and stopped again.
+begin_database() {
+    if [[ $PLACE == checkout && -z $given ]]; then
+        mkdir -p "${RUN_DIR:-$HERE/var/run}"
+        exec 9>>"${RUN_DIR:-$HERE/var/run}/lock"
+        if flock --nonblock 9; then
+            own_cluster=yes
+            "$BIN/postgis" start run 9>&-
+            load_variables <("$BIN/postgis" env run)
+            PGHOST=$POSTGIS_PORT_5432_TCP_ADDR
+        fi
+    fi
+    mkdir -p "$BACKUPS"
+}
+
+# core VERB [FILE] [ARGUMENT]: the secrets go in by standard input, so that no process list and no `docker inspect` has them.
+core() {
+    if [[ $PLACE == checkout ]]; then
+        printf '%s\n' "${PASSPHRASE:-}" "$PASSWORD" | bash "$BIN/lib/backup/core.sh" "$@" 9>&-
+    else
+        printf '%s\n' "${PASSPHRASE:-}" "$PASSWORD" | core_in_container "$@"
+    fi
+}
+
+core_in_container() {
+    local image run folder
+    image=$(service_image)
+    run=(run --rm --interactive --network "${PROJECT}_back" --user 0:0 --entrypoint bash --cap-drop ALL --cap-add DAC_OVERRIDE
+        --cap-add CHOWN --cap-add FOWNER --security-opt no-new-privileges --volume "$BIN/lib/backup:$BIN/lib/backup:ro"
+        --env PGHOST="$PGHOST" --env PGPORT="$PGPORT" --env PGUSER="$PGUSER" --env PGDATABASE="$PGDATABASE"
+        --env BACKUPS="$BACKUPS" --env MEDIA="$MEDIA" --env JOURNAL="$JOURNAL" --env KEEP="$KEEP")
+    for folder in "$BACKUPS" "$(dirname "$MEDIA")" "$(dirname "$JOURNAL")"; do run+=(--volume "$folder:$folder"); done
+    if [[ ${2:-} == /* && $(dirname "$2") != "$BACKUPS" ]]; then run+=(--volume "$(dirname "$2"):$(dirname "$2"):ro"); fi
+    "${DOCKER[@]}" "${run[@]}" "$image" "$BIN/lib/backup/core.sh" "$@"
+}
+
+containers() { "${DOCKER[@]}" ps --filter "label=com.docker.compose.project=$PROJECT" --format '{{.Label "com.docker.compose.service"}} {{.ID}}'; }
+
+# service_image: that of the running database, whose programs are of the right version.
+service_image() {
+    local id
+    id=$(containers | awk '$1 == "postgis" { print $2; exit }')
+    if [[ -n $id ]]; then "${DOCKER[@]}" inspect --format '{{.Image}}' "$id"; else printf '%s\n' "${POSTGIS_IMAGE:-mdillon/postgis:latest}"; fi
+}
+
+# stop_site yes|no: refuse while the site runs, or stop it until this script ends.
+stop_site() {
+    local service id running=()
+    if [[ $PLACE == checkout ]]; then
+        [[ ! -e ${RUN_DIR:-$HERE/var/run}/pid ]] || flock --nonblock "${RUN_DIR:-$HERE/var/run}/lock" true ||
+            fail "the site runs from this checkout." "Stop bin/run (Ctrl-C there), then try again."
+        return
+    fi
+    while read -r service id; do
+        if [[ $service =~ $SITE ]]; then running+=("$service:$id"); fi
+    done < <(containers)
+    if ((${#running[@]} == 0)); then return; fi
+    [[ $1 == yes ]] || fail "the site runs: ${running[*]%%:*}." "Nothing was changed. With --stop it is stopped meanwhile."
+    printf 'stopping %s\n' "${running[*]%%:*}"
+    stopped=("${running[@]##*:}")
+    "${DOCKER[@]}" stop --time 100 "${stopped[@]}" >/dev/null
+}
+
+# manage_restoring release|restored: run it on the database that waits to take the present one's place.
+manage_restoring() {
+    local command=("$1")
+    printf 'manage.py %s\n' "$1"
+    if [[ $PLACE == checkout ]]; then
+        POSTGIS_ENV_POSTGRES_DB=${PGDATABASE}_restoring APP_DB_PASSWORD=${APP_DB_PASSWORD:-demo-only} POSTGIS_PORT_5432_TCP_ADDR=$PGHOST \
+            DJANGO_SETTINGS_MODULE=${DJANGO_SETTINGS_MODULE:-nexchange.settings_dev} \
+            "${VENV:-$HERE/.venv}/bin/python" "$HERE/manage.py" "$1" 9>&-
+        return
+    fi
+    if [[ $1 != release ]]; then command=(manage "$1"); fi
+    (cd "$HERE" && "${COMPOSE[@]}" --project-name "$PROJECT" run --rm --no-deps -T -e "POSTGIS_ENV_POSTGRES_DB=${PGDATABASE}_restoring" \
+        release "${command[@]}" </dev/null)
+}
+
+finish() {
+    local status=$?
+    trap '' INT TERM HUP
+    if ((${#stopped[@]})); then
+        printf 'starting the site again\n'
+        "${DOCKER[@]}" start "${stopped[@]}" >/dev/null || status=1
+    fi
+    if [[ -n $own_cluster ]]; then "$BIN/postgis" stop run || status=1; fi
+    exit "$status"
+}

@@ -1,0 +1,134 @@
+# Sourced by core.sh: putting a backup back beside the running database, then exchanging the two in one transaction.
+# shellcheck shell=bash disable=SC2154
+
+server() { psql -XqAt --set=ON_ERROR_STOP=1 --dbname=postgres --set=db="$PGDATABASE" --set=new="$LOADED" "$@"; }
+
+# load FILE yes|no: restore into a database of its own and compare each table's hash. yes: the present one may be replaced.
+load() {
+    LOADED=${PGDATABASE}_restoring
+    need_programs gpg pg_restore psql
+    connect
+    refuse_used "$2"
+    inspect "$1" "$STAGE/checked"
+    check_match "$1"
+    attempt "making the role of the site" make_app_role
+    attempt "making a database" make_empty
+    attempt "restoring the tables" pg_restore --dbname="$LOADED" --exit-on-error --single-transaction "$STAGE/checked/database.dump"
+    PGDATABASE=$LOADED hash_tables >"$STAGE/restored"
+    if ! cmp -s "$STAGE/checked/hashes" "$STAGE/restored"; then
+        diff "$STAGE/checked/hashes" "$STAGE/restored" | grep '^[<>]' >&2 || true
+        discard
+        fail "what was restored is not what was saved (above: <saved, >restored)." "Nothing was changed. Take another backup."
+    fi
+    printf 'restored beside the present database: %s tables, each with the hash it was saved with (taken %s)\n' \
+        "$(wc -l <"$STAGE/restored")" "$(value_of taken_at)"
+}
+
+# refuse_used yes|no: nobody may be at work in the database, and tables in it are a reason to stop unless told.
+refuse_used() {
+    local tables others
+    attempt "looking for tables" ask --command="SELECT count(*) FROM pg_class AS class JOIN pg_namespace AS namespace
+        ON namespace.oid = relnamespace WHERE relkind = 'r' AND nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
+        AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = class.oid AND deptype = 'e')" >"$STAGE/count"
+    tables=$(<"$STAGE/count")
+    if ((tables > 0)) && [[ $1 != yes ]]; then
+        fail "the database $PGDATABASE is not empty: it has $tables tables." \
+            "Nothing was changed. With --replace it is exchanged; the present one is then kept under another name."
+    fi
+    attempt "looking for sessions" ask --command="SELECT string_agg(DISTINCT usename || ' from ' || coalesce(host(client_addr), 'here'), ', ')
+        FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'" >"$STAGE/others"
+    others=$(<"$STAGE/others")
+    [[ -z $others ]] || fail "somebody is at work in the database: $others." "Nothing was changed. Stop web, worker and beat first."
+}
+
+check_match() {
+    local major owner
+    major=$(value_of server_major) owner=$(value_of owner)
+    ((SERVER_MAJOR >= major)) || fail "the backup is of PostgreSQL $major, this server is $SERVER_MAJOR." \
+        "Nothing was changed. Restore it into PostgreSQL $major or newer."
+    [[ $owner == "$PGUSER" ]] || fail "the backup's tables belong to $owner, here the owner is $PGUSER." \
+        "Nothing was changed. Restore with POSTGIS_ENV_POSTGRES_USER=$owner."
+}
+
+# The rights in a backup speak of this role; `manage.py release` gives it its password and the right to come in.
+make_app_role() {
+    server --set=role="${PGUSER}_app" <<'SQL'
+SELECT format('CREATE ROLE %I NOLOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+SQL
+}
+
+# An owner without the rights of a superuser may not create the extension, but may start from a template that has it.
+make_empty() {
+    server <<'SQL'
+DROP DATABASE IF EXISTS :"new" WITH (FORCE);
+SELECT format('CREATE DATABASE %I TEMPLATE %I', :'new', coalesce(
+    (SELECT datname FROM pg_database WHERE datname = 'template_postgis' AND datistemplate), 'template0')) \gexec
+SQL
+}
+
+discard() {
+    LOADED=${PGDATABASE}_restoring
+    attempt "removing what was begun" server --command="DROP DATABASE IF EXISTS \"${LOADED//\"/\"\"}\" WITH (FORCE)"
+}
+
+# swap FILE yes|no: the journal and the media first, both only ever added to; the exchange of the databases comes last.
+swap() {
+    LOADED=${PGDATABASE}_restoring
+    connect
+    refuse_used "$2"
+    inspect "$1" "$STAGE/checked"
+    merge_journal "$STAGE/checked/payouts.journal"
+    put_media "$STAGE/checked/media.tar"
+    exchange
+}
+
+# merge_journal SAVED: the journal on disk is never replaced. Lines of the backup that it lacks (a lost disk) are appended.
+merge_journal() {
+    local before after
+    mkdir -p "$(dirname "$JOURNAL")"
+    if [[ ! -e $JOURNAL ]]; then
+        : >"$JOURNAL"
+        like_folder "$JOURNAL"
+    fi
+    before=$(wc -l <"$JOURNAL")
+    attempt "completing the payout journal" append_missing "$1"
+    attempt "completing the payout journal" sync "$JOURNAL"
+    after=$(wc -l <"$JOURNAL")
+    printf 'payout journal: %s lines on disk, %s in the backup, %s of those were missing and are appended\n' "$before" \
+        "$(wc -l <"$1")" $((after - before))
+}
+
+append_missing() {
+    local end=''
+    exec 7>>"$JOURNAL" && flock --exclusive 7 || return
+    cp "$JOURNAL" "$STAGE/on-disk" || return
+    grep -vxFf "$STAGE/on-disk" "$1" >"$STAGE/missing" || [[ $? == 1 ]] || return
+    if [[ -s $STAGE/missing ]]; then
+        if [[ -s $JOURNAL && -n $(tail -c 1 "$JOURNAL") ]]; then end=$'\n'; fi # a torn last line stays one of its own
+        { printf %s "$end" && cat "$STAGE/missing"; } >&7 || return
+    fi
+    exec 7>&-
+}
+
+# put_media ARCHIVE: what is newer on disk stays.
+put_media() {
+    mkdir -p "$MEDIA"
+    attempt "putting the media back" tar --extract --keep-newer-files --warning=no-ignore-newer --directory="$MEDIA" --file="$1"
+}
+
+# exchange: both names change in one transaction. The former database is dropped only when it was empty.
+exchange() {
+    local kept
+    kept=${PGDATABASE}_before_$(date -u +%Y%m%dt%H%M%S)
+    attempt "exchanging the databases" server --set=kept="$kept" <<'SQL'
+BEGIN;
+ALTER DATABASE :"db" RENAME TO :"kept";
+ALTER DATABASE :"new" RENAME TO :"db";
+COMMIT;
+SQL
+    if (($(<"$STAGE/count") == 0)); then
+        attempt "removing the empty database" server --command="DROP DATABASE \"${kept//\"/\"\"}\""
+    else
+        printf 'the database of before is kept as %s; when all is well: DROP DATABASE "%s"\n' "$kept" "$kept"
+    fi
+}
