@@ -34,7 +34,7 @@ def make_certificate(folder: Path, *, name: str = "localhost", key: str = "ec") 
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-nodes", "-sha256", "-days", "30", "-subj", f"/CN={name}", *kinds[key]),
+            *("openssl", "req", "-x509", "-nodes", "-sha256", "-days", "200", "-subj", f"/CN={name}", *kinds[key]),
             *("-addext", f"subjectAltName=DNS:{name},DNS:localhost"),
             *("-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")),
         ],
