@@ -1,8 +1,8 @@
 """The two steps that speak to the engine instead of running in the box: internal/docker-build and internal/docker-push."""
 
-import contextlib
 import os
 import re
+import select
 import shlex
 import subprocess
 import tempfile
@@ -90,35 +90,25 @@ class ImageSteps:
         process = self._engine.start(*command, stdin=given, env=env)
         if process.stdout is None:
             raise AssertionError("started with a pipe")
-        os.set_blocking(process.stdout.fileno(), False)
         rest = b""
         try:
-            while process.poll() is None or rest:
+            while True:
                 self._engine.interrupts.check()
-                rest = self._report_lines(process, rest)
+                if not select.select([process.stdout], [], [], LOOK_S)[0]:
+                    continue
+                if not (chunk := os.read(process.stdout.fileno(), 65536)):
+                    break
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    self._report(line.decode(errors="replace").rstrip("\r"))
         except Stopped:
             process.terminate()
             process.wait()
             raise
-        if process.returncode != 0:
+        if rest:
+            self._report(rest.decode(errors="replace"))
+        if process.wait() != 0:
             raise StepFailed(f"docker {command[0]}: status {process.returncode}")
-
-    def _report_lines(self, process: subprocess.Popen[bytes], rest: bytes) -> bytes:
-        if process.stdout is None:
-            raise AssertionError("started with a pipe")
-        ended = process.poll() is not None
-        chunk = process.stdout.read()
-        if chunk is None:
-            if not ended:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(LOOK_S)
-            chunk = b""
-        *lines, rest = (rest + chunk).split(b"\n")
-        if ended and rest:
-            lines, rest = [*lines, rest], b""
-        for line in lines:
-            self._report(line.decode(errors="replace").rstrip("\r"))
-        return rest
 
 
 def _needed(step: Step, filled: Mapping[str, str], name: str) -> str:
