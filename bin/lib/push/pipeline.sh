@@ -36,7 +36,8 @@ take_turn() {
     exec 9>>"$HOME_DIR/lock"
     if ! flock --nonblock 9; then
         say "another push is under way: waiting for its end"
-        flock --wait "$WAIT_S" 9 || refuse "the other push has not ended within $WAIT_S s." "Try again later."
+        flock --timeout "$WAIT_S" 9 || refuse "the other push has not ended within $WAIT_S s." "Try again later."
+        sleep 2 # Git moves the other push's branch only after its hook
     fi
 }
 
@@ -73,12 +74,15 @@ run_wercker() {
 
 # check COMMIT BRANCH: build, static-validation and tests, in this order.
 check() {
-    local commit=$1 branch=$2 variables status=0
+    local commit=$1 branch=$2 variables pid status=0
     variables=$(mktemp -d)
     build_variables "$(setting "$branch" target)" >"$variables/build.env"
     chmod 600 "$variables/build.env"
     check_out "$commit" "$branch"
-    run_wercker "$commit" "$branch" --environment "$variables/build.env" workflow check 2>&1 || status=$?
+    run_wercker "$commit" "$branch" --environment "$variables/build.env" workflow check 2>&1 &
+    pid=$!
+    python3 "$HOME_DIR/listener.py" $$ $pid &
+    wait $pid || status=$?
     rm -rf "$variables"
     return $status
 }
@@ -98,6 +102,7 @@ deploy() {
     setsid bash -c 'set -euo pipefail; run_wercker "$@"' deploy "$commit" "$branch" --environment "$target" deploy \
         --deploy-target "$(basename "$target" .env)" >"$log" 2>&1 </dev/null &
     pid=$!
+    python3 "$HOME_DIR/listener.py" $$ &
     tail --pid=$pid -n +1 -f "$log" || true
     wait $pid || status=$?
     return $status

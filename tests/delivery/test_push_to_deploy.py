@@ -1,0 +1,234 @@
+"""git push to a repository made by bin/push-to-deploy: refused or deployed, one at a time, with the right variables."""
+
+import json
+import os
+import subprocess
+import time
+
+import pytest
+
+from tests.delivery.wercker import BOX, ROOT
+
+SECRET = "canary-9d41"
+
+
+class Host:
+    """A build host: a bare repository with its hooks, a target's file, and a clone from which somebody pushes."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.bare = folder / "site.git"
+        self.clone = folder / "clone"
+        self.target = folder / "far.env"
+        self.target.touch(mode=0o600)
+        self.target.write_text(
+            f"X_DOCKER_IMAGE_TAG=plain\nX_DEST_HOST_ADDR=far\nXXX_SECRET_KEY={SECRET}\nXXX_DOCKER_HUB_PASSWORD=pw\n"
+        )
+        subprocess.run(["git", "init", "--quiet", "--initial-branch", "main", self.clone], check=True)
+
+    def environment(self):
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "X_", "XXX_", "WERCKER"))
+        }
+        person = {
+            f"GIT_{who}_{what}": "pusher@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
+        }
+        return {**kept, **person}
+
+    def run(self, *command, check=True):
+        ran = subprocess.run(
+            command, cwd=self.clone, env=self.environment(), capture_output=True, text=True, check=False, timeout=300
+        )
+        if check:
+            assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran
+
+    def set_up(self, *pairs):
+        return self.run(
+            ROOT / "bin" / "push-to-deploy", self.bare, *(pairs or (f"main={self.target}:live",)), check=False
+        )
+
+    def commit(self, **codes):
+        """Commit a wercker.yml whose pipelines do what `codes` say; the others succeed."""
+        keep = 'echo "$WERCKER_GIT_COMMIT" >"$WERCKER_OUTPUT_DIR/COMMIT"'
+        steps = {"build": keep, "static_validation": "true", "tests": "true", "deploy": "true", **codes}
+        pipelines = {
+            name.replace("_", "-"): {"steps": [{"script": {"name": f"the {name}", "code": code}}]}
+            for name, code in steps.items()
+        }
+        workflow = [{"name": name} for name in ("build", "static-validation", "tests")]
+        raw = {"box": BOX, **pipelines, "workflows": [{"name": "check", "pipelines": workflow}]}
+        (self.clone / "wercker.yml").write_text(json.dumps(raw))
+        self.run("git", "add", "--all")
+        self.run("git", "commit", "--quiet", "--allow-empty", "--message", "a change")
+        return self.run("git", "rev-parse", "HEAD").stdout.strip()
+
+    def push(self, branch="main", check=False):
+        return self.run("git", "push", self.bare, f"HEAD:{branch}", check=check)
+
+    def head(self, branch="main"):
+        return self.run(
+            "git", "--git-dir", self.bare, "rev-parse", "--quiet", "--verify", branch, check=False
+        ).stdout.strip()
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path)
+
+
+# --- Set-up ---
+
+
+def test_sets_up_hooks_twice_alike(host):
+    first, second = host.set_up(), host.set_up()
+
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert first.stdout == second.stdout
+    assert os.access(host.bare / "hooks" / "pre-receive", os.X_OK)
+    assert os.access(host.bare / "hooks" / "post-receive", os.X_OK)
+    assert host.bare.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        ("main", "is not BRANCH=FILE"),
+        ("main={folder}/none.env", "there is no file"),
+        ("ma..in={folder}/far.env", "cannot be a branch's name"),
+        ("main={folder}/open.env", "others may read it"),
+    ],
+)
+def test_refuses_a_target_that_cannot_be_one_and_makes_nothing(host, pair, said):
+    (host.folder / "open.env").write_text("X_A=1\n")
+
+    refused = host.set_up(pair.format(folder=host.folder))
+
+    assert refused.returncode == 1
+    assert said in refused.stderr
+    assert not host.bare.exists()
+
+
+def test_a_branch_without_a_target_is_only_stored(host):
+    host.set_up()
+    commit = host.commit(build="false")
+
+    pushed = host.push("other", check=True)
+
+    assert "refs/heads/other has no target" in pushed.stderr
+    assert host.head("other") == commit
+
+
+# --- Pushes ---
+
+
+@pytest.mark.docker
+def test_a_push_is_checked_kept_and_deployed(host):
+    host.set_up()
+    show = (
+        'echo "deploying $DOCKER_IMAGE_TAG to $DEST_HOST_ADDR $WERCKER_DEPLOYTARGET_NAME $(cat COMMIT) <$SECRET_KEY>"'
+    )
+    commit = host.commit(
+        tests='echo "tests know: ${SECRET_KEY:-no secret} ${DOCKER_HUB_PASSWORD:+a password}"', deploy=show
+    )
+
+    pushed = host.push(check=True)
+
+    assert host.head() == commit
+    assert "tests know: no secret a password" in pushed.stderr
+    assert f"deploying live to far far {commit} <[SECRET_KEY hidden]>" in pushed.stderr
+    assert SECRET not in pushed.stderr
+    order = [pushed.stderr.index(f"pipeline {name}, run") for name in ("build", "static-validation", "tests", "deploy")]
+    assert order == sorted(order)
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("failing", ["build", "static_validation", "tests"])
+def test_a_push_that_fails_a_pipeline_is_refused_and_changes_nothing(host, failing):
+    host.set_up()
+    good = host.commit()
+    host.push(check=True)
+
+    host.commit(**{failing: "echo broken; false"}, deploy="echo never")
+    refused = host.push()
+
+    assert refused.returncode != 0
+    assert "push refused: the pipelines of main failed" in refused.stderr
+    assert "never" not in refused.stderr
+    assert host.head() == good
+
+
+@pytest.mark.docker
+def test_a_failed_deploy_keeps_the_commit_and_can_be_repeated(host):
+    host.set_up()
+    commit = host.commit(deploy='test -n "$MENDED"')
+
+    pushed = host.push(check=True)
+    host.target.write_text(host.target.read_text() + "X_MENDED=yes\n")
+    again = host.run(host.bare / "nexchange" / "again", "main")
+
+    assert "the deploy FAILED" in pushed.stderr
+    assert host.head() == commit
+    assert "pipeline deploy passed" in again.stdout
+    assert "pipeline build" not in again.stdout
+
+
+@pytest.mark.docker
+def test_a_branch_with_a_target_cannot_be_deleted(host):
+    host.set_up()
+    host.commit()
+    host.push(check=True)
+
+    refused = host.run("git", "push", host.bare, ":main", check=False)
+
+    assert refused.returncode != 0
+    assert "it cannot be deleted" in refused.stderr
+
+
+@pytest.mark.docker
+def test_of_two_pushes_at_once_the_second_waits_and_is_told_that_the_branch_has_moved(host):
+    host.set_up()
+    host.commit(build='sleep 4; echo "$WERCKER_GIT_COMMIT" >"$WERCKER_OUTPUT_DIR/COMMIT"')
+    command = ["git", "push", host.bare, "HEAD:main"]
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "env": host.environment()}
+    first = subprocess.Popen(command, cwd=host.clone, **pipes)
+    time.sleep(2)
+    kept = host.run("git", "rev-parse", "HEAD").stdout.strip()
+    host.commit(tests="echo second")
+    second = subprocess.Popen(command, cwd=host.clone, **pipes)
+
+    told, told_second = first.communicate(timeout=200)[1], second.communicate(timeout=200)[1]
+
+    assert first.returncode == 0, told
+    assert "another push is under way" in told_second
+    assert second.returncode != 0
+    assert "main has moved meanwhile" in told_second
+    assert host.head() == kept
+
+
+@pytest.mark.docker
+def test_an_interrupted_push_leaves_neither_a_change_nor_a_container(host):
+    host.set_up()
+    host.commit(build="echo started; for i in $(seq 400); do echo $i; sleep 0.3; done")
+    push = subprocess.Popen(
+        ["git", "push", host.bare, "HEAD:main"],
+        cwd=host.clone,
+        env={**host.environment(), "PUSH_DEAF_SECONDS": "3"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    seen = ""
+    while "started" not in seen:
+        seen += push.stderr.readline()
+    run = next(line.split()[-1] for line in seen.splitlines() if ", run " in line)
+    push.kill()
+    push.wait()
+
+    left, deadline = "?", time.monotonic() + 60
+    while left and time.monotonic() < deadline:
+        time.sleep(1)
+        command = ["docker", "ps", "--all", "--quiet", "--filter", f"name={run}"]
+        left = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert left == ""
+    assert host.head() == ""
