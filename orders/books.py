@@ -11,6 +11,7 @@ from orders.models import Order
 from orders.payout import settle_purpose
 from orders.refund import refund_purpose
 from wallets.models import Deposit, Payout
+from wallets.payouts import debt_of
 
 CUSTOMER = "customer"
 
@@ -90,8 +91,8 @@ class OrderBooks:
         return sums
 
     def payout(self, purpose: str) -> BookedPayout | None:
-        """Return the payout of a purpose: there is never more than one."""
-        return next((payout for payout in self.payouts if payout.purpose == purpose), None)
+        """Return the payout of a debt; the last one, when a rejected one was sent elsewhere."""
+        return next((payout for payout in reversed(self.payouts) if debt_of(payout.purpose) == purpose), None)
 
     @property
     def settlement(self) -> BookedPayout | None:

@@ -15,7 +15,7 @@ from orders.refund import follow_refund
 from orders.transition import move
 from wallets import states as wallet_states
 from wallets.models import Deposit, Payout
-from wallets.payouts import clear_payout_news, list_payout_news, request_payout
+from wallets.payouts import clear_payout_news, debt_of, list_payout_news, request_payout
 from wallets.states import CREDIT
 
 
@@ -101,7 +101,7 @@ def follow_payout(*, payout_id: int, reference: str, at: datetime) -> bool:
     if not payouts:
         return False
     payout = payouts[0]
-    if orders and payout.purpose == settle_purpose(reference):
+    if orders and debt_of(payout.purpose) == settle_purpose(reference):
         _follow_settlement(orders[0], payout, at)
     elif orders:
         follow_refund(orders[0], payout, at=at)

@@ -20,7 +20,7 @@ from wallets import states as wallet_states
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.deposits import decide
 from wallets.models import Deposit, Payout
-from wallets.payouts import request_payout
+from wallets.payouts import debt_of, request_payout
 
 
 class RefundNotPossible(DomainError):
@@ -127,10 +127,10 @@ def follow_refund(order: Order, payout: Payout, *, at: datetime) -> None:
     if order.state != states.REFUNDING:
         return
     if payout.state == wallet_states.CONFIRMED:
-        open_refunds = Payout.objects.filter(owner_ref=order.reference, purpose__startswith="deposit:").exclude(
-            state=wallet_states.CONFIRMED
-        )
-        if not open_refunds.exists():
+        refunds = Payout.objects.filter(owner_ref=order.reference, purpose__startswith="deposit:")
+        known = [(debt_of(purpose), state) for purpose, state in refunds.values_list("purpose", "state")]
+        paid = {debt for debt, state in known if state == wallet_states.CONFIRMED}
+        if all(debt in paid for debt, _state in known):
             move(order, states.REFUNDED, actor="machine", reason="refund_confirmed", at=at)
     elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED):
         move(order, states.REFUND_FAILED, actor="machine", reason=f"refund_{payout.state.lower()}", at=at)

@@ -4,12 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
+from core.errors import DomainError
 from core.money import Money
 from ledger.post import post_entries
 from ledger.reserve import release_entry, reserve_entry
 from wallets import states
+from wallets.journal import read_lines
 from wallets.models import Payout
+
+# What follows in the purpose of an intent that took the place of a rejected one: "order:O…:settle/2".
+_AGAIN = "/"
+
+
+class PayoutNotRedirectable(DomainError):
+    code = "payout_not_redirectable"
+    message = _("This payout cannot go elsewhere: %(reason)s.")
+
+
+def debt_of(purpose: str) -> str:
+    """Return the debt that a purpose pays: the same for an intent and for those that took its place; pure."""
+    return purpose.partition(_AGAIN)[0]
 
 
 def request_payout(
@@ -58,6 +74,38 @@ def reject_payout(payout: Payout, *, problem: str, at: datetime) -> None:
     payout.save(update_fields=("state", "problem", "news"))
     reserved = Money(payout.reserved_minor, payout.asset)
     post_entries([release_entry(purpose=payout.purpose, reserved=reserved, at=at)])
+
+
+def redirect_payout(payout: Payout, *, address: str, at: datetime) -> Payout:
+    """Ask for the same debt anew at another address, in place of a locked intent that was never signed.
+
+    What an intent pays never changes, so the old one is rejected, if it is not yet, and a new one written, numbered
+    within its debt. Only while all earlier ones are rejected and the journal, which outlives a restored backup, knows no
+    signed payment of this debt: so one of them at most is ever sent. In the caller's transaction.
+
+    Raises: PayoutNotRedirectable; InsufficientFunds when a rejected one's coins have gone to others since.
+    """
+    if payout.state not in (states.REQUESTED, states.REJECTED):
+        raise PayoutNotRedirectable(reason=f"it is {payout.state}")
+    debt = debt_of(payout.purpose)
+    same = Payout.objects.filter(owner_ref=payout.owner_ref).exclude(pk=payout.pk).values_list("purpose", "pk", "state")
+    others = [(pk, state) for purpose, pk, state in same if debt_of(purpose) == debt]
+    if any(pk > payout.pk or state != states.REJECTED for pk, state in others):
+        raise PayoutNotRedirectable(reason="another payout has taken its place")
+    if any(debt_of(line["payout"]) == debt for line in read_lines()):
+        raise PayoutNotRedirectable(reason="the journal knows a signed payment of this debt; reconcile first")
+    if payout.state == states.REQUESTED:
+        reject_payout(payout, problem="sent elsewhere by the operator", at=at)
+    clear_payout_news(payout)  # orders act on what takes its place
+    return request_payout(
+        purpose=f"{debt}{_AGAIN}{len(others) + 2}",
+        owner_ref=payout.owner_ref,
+        address=address,
+        amount=Money(payout.amount_minor, payout.asset),
+        fee_cap=Money(payout.fee_cap_minor, payout.asset),
+        funded_by=payout.funded_by,
+        at=at,
+    )
 
 
 def list_payout_news(*, chain: str, limit: int) -> list[tuple[int, str]]:

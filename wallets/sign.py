@@ -19,7 +19,7 @@ from wallets.coins import CoinsShort, choose_coins, size_vb
 from wallets.freeze import frozen_scopes, is_frozen
 from wallets.journal import check_latest, list_explained_debts
 from wallets.models import Attempt, ChainState, Coin, CoinHold, Deposit, NonceHold, Payout
-from wallets.payouts import reject_payout
+from wallets.payouts import debt_of, reject_payout
 from wallets.scan_state import find_problem, get_state, trusted_now
 from wallets.signer import Signed, SignerRefused, has_keys, sign_coins, sign_nonce
 
@@ -69,9 +69,12 @@ class _Offer:
 
 def _leave_out_paid(waiting: QuerySet[Payout]) -> QuerySet[Payout]:
     """Leave out debts that were paid before an old backup was restored; a person has to close them."""
-    paid = list_explained_debts()
-    if not paid:
+    debts = {debt_of(purpose) for purpose in list_explained_debts()}
+    if not debts:
         return waiting
+    # An intent and the one that took its place pay one debt, whichever of them the backup knew.
+    purposes = waiting.values_list("purpose", flat=True)
+    paid = [purpose for purpose in purposes if debt_of(purpose) in debts]
     problem = "paid already, before a backup was restored"
     with transaction.atomic():
         waiting.filter(purpose__in=paid).exclude(problem=problem).update(problem=problem)

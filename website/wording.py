@@ -35,6 +35,8 @@ _EVENTS: dict[str, Promise] = {
     "payout_sent": gettext_lazy("Payout sent"),
     "payout_confirmed": gettext_lazy("Payout confirmed"),
     "payout_rejected": gettext_lazy("Payout stopped before sending"),
+    "payout_redirected": gettext_lazy("Payout goes to another address"),
+    "refund_redirected": gettext_lazy("Refund goes to another address"),
     "payout_reverted": gettext_lazy("Payout failed on the chain"),
     "refund_asked": gettext_lazy("Refund asked for"),
     "refund_confirmed": gettext_lazy("Refund confirmed"),
