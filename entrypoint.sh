@@ -44,7 +44,8 @@ export_new_relic() {
     if [[ -z ${NEW_RELIC_ENVIRONMENT:-} ]]; then unset NEW_RELIC_ENVIRONMENT; fi
     if [[ -z ${NEW_RELIC_LICENSE_KEY:-} ]]; then
         unset NEW_RELIC_LICENSE_KEY
-        export NEW_RELIC_ENABLED=false
+        # The file's section switches the agent on again whatever NEW_RELIC_ENABLED says; monitoring is what it asks first.
+        export NEW_RELIC_ENABLED=false NEW_RELIC_MONITOR_MODE=false
     fi
     export NEW_RELIC_LOG=${NEW_RELIC_LOG:-stderr}
 }
