@@ -4,6 +4,7 @@ The node is asked outside any transaction; what it said is written by wallets.re
 present state is the truth, and absence is an event too.
 """
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +15,7 @@ from wallets.models import BlockSeen, ChainState
 from wallets.record import list_unmined, note_absent, note_mempool, record_block, roll_back
 from wallets.scan_state import find_problem, get_state, note_problem, note_scanned
 
+logger = logging.getLogger(__name__)
 BLOCKS_PER_SCAN = 100
 MEMPOOL_PER_SCAN = 2000
 
@@ -47,6 +49,8 @@ def scan_chain(*, node: Chain, at: datetime, known_mempool: set[str]) -> ScanRep
             return ScanReport(problem=problem)
         rolled_back = _undo_reorganisation(node, state, at)
         blocks, caught_up = _read_blocks(node, tip.height, at, identity)
+        if blocks and (blindness := find_blindness(node)):
+            logger.warning("%s", blindness)
         if caught_up:
             caught_up = _read_mempool(node, at, known_mempool)
         if caught_up:
@@ -56,6 +60,13 @@ def scan_chain(*, node: Chain, at: datetime, known_mempool: set[str]) -> ScanRep
         problem = f"node: {error}"
         note_problem(chain=node.code, problem=problem)
         return ScanReport(problem=problem)
+
+
+def find_blindness(node: Chain) -> str:
+    """Say what the node left out of the blocks read so far, or nothing; no call."""
+    if node.sees_internal:
+        return ""
+    return f"{node.code}: the node offers no traces, so deposits that contracts pay go unseen: use one with trace_block"
 
 
 def _undo_reorganisation(node: Chain, state: ChainState, at: datetime) -> int:

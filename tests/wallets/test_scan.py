@@ -1,13 +1,17 @@
 """wallets.scan on the fake chain: what is too much for one scan is not taken for read."""
 
+import sys
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 
 from core import clock
 from wallets import scan
 from wallets.chains.fake import FakeChain
+from wallets.management.commands import reconcile
 from wallets.models import ChainState
 from wallets.scan import scan_chain
 from wallets.scan_state import scanned_since
@@ -59,3 +63,20 @@ def test_a_node_in_trouble_is_not_read(fault: str) -> None:
 
     assert report.problem
     assert ChainState.objects.filter(height__gte=0).count() == 0
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_a_node_that_does_not_see_what_contracts_pay_is_said_to_be_blind(
+    sees: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chain = FakeChain("ethereum")
+    chain.sees_internal = sees
+    chain.mine(3)
+    monkeypatch.setattr(reconcile, "get_node", lambda _: chain)
+    monkeypatch.setattr(reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0)))
+
+    assert scan_chain(node=chain, at=clock.now(), known_mempool=set()).blocks
+    call_command("reconcile", chain=["ethereum"], stderr=sys.stderr)
+
+    assert ("offers no traces" in caplog.text) is not sees
+    assert ("warning: ethereum" in capsys.readouterr().err) is not sees

@@ -44,6 +44,7 @@ class CoreChain:
     """A Core node of `code`. Not shared between threads."""
 
     has_nonces = False
+    sees_internal = True
     chain_id = 0
 
     def __init__(self, code: str, url: str) -> None:

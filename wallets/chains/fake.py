@@ -53,6 +53,7 @@ class FakeChain:
         self.down, self.syncing, self.peers, self.lag = False, False, 8, 0
         self.lose_answers = 0  # so many broadcasts are taken, but their answers never arrive
         self.calls = 0
+        self.sees_internal = True
         if isinstance(self.rules, AccountRules):
             from eth_account import Account  # noqa: PLC0415 -- slow to import
 

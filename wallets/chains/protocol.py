@@ -113,6 +113,7 @@ class Chain(Protocol):
     code: str
     has_nonces: bool  # accounts with nonces (True) or outputs (False)
     chain_id: int  # EIP-155; 0 where there is none
+    sees_internal: bool  # False once a block was read of which the node does not say what contracts paid
 
     def identity(self) -> str:
         """Name the network for ever: the genesis hash, with the chain id where there is one."""

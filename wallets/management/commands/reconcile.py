@@ -10,7 +10,7 @@ from wallets.chains.protocol import ChainError
 from wallets.journal import missing_from_database
 from wallets.node_pool import configured_chains, get_node
 from wallets.reconcile import NotScanned, match_outgoing, reconcile_chain
-from wallets.scan import scan_chain
+from wallets.scan import find_blindness, scan_chain
 
 
 class Command(BaseCommand):
@@ -39,6 +39,7 @@ class Command(BaseCommand):
             while scan_chain(node=node, at=at, known_mempool=set()).blocks:
                 pass
             result = reconcile_chain(node=node, at=at)
+            node.read_block(node.block_hash(result.height) or node.tip().hash)  # it may have been read by the worker
             strangers = match_outgoing(node=node, since_height=since) if since is not None else []
         except (ChainError, NotScanned) as error:
             return [f"{code}: {error}"]
@@ -47,6 +48,8 @@ class Command(BaseCommand):
             f"deposits in flight {result.deposits_in_flight}, payouts in flight {result.payouts_in_flight}, "
             f"difference {result.difference}"
         )
+        if blindness := find_blindness(node):
+            self.stderr.write(f"warning: {blindness}")
         problems = [f"{code}: {txid} left our wallet and no payout explains it" for txid in strangers]
         if result.difference.minor < 0:
             problems.append(f"{code}: the chain holds less than the books; payouts of it are frozen")
