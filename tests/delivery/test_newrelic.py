@@ -26,6 +26,16 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 ENVIRONMENTS = ("development", "test", "staging", "production")
 ADMIN = str(Path(sys.executable).with_name("newrelic-admin"))
 
+CONNECTED = {
+    "agent_run_id": "1",
+    "collect_analytics_events": True,
+    "collect_errors": True,
+    "collect_error_events": True,
+    "collect_traces": True,
+    "collect_span_events": True,
+    "transaction_tracer.transaction_threshold": 0.0,
+}
+
 
 class Collector(http.server.ThreadingHTTPServer):
     """Answers preconnect, connect and each report over TLS as the real one does, and remembers them."""
@@ -69,7 +79,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         method = query["method"][0]
         self.server.calls.append((method, query["license_key"][0], body.decode()))
-        value = {"preconnect": {"redirect_host": "127.0.0.1"}, "connect": {"agent_run_id": "1"}}.get(method)
+        value = {"preconnect": {"redirect_host": "127.0.0.1"}, "connect": CONNECTED}.get(method)
         answer = json.dumps({"return_value": value}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
@@ -104,6 +114,18 @@ def agent_environment(collector, **variables):
     }
 
 
+def ask(port):
+    """Ask for the page of an order; whether the site answered, be it that there is none."""
+    try:
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/order/SENTINEL-1/?secret=SENTINEL-2", timeout=20).close()
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        return True
+    except OSError:
+        return False
+    return True
+
+
 @pytest.fixture
 def gunicorn(tmp_path):
     """Start the site under the agent; yields (start, finish). finish() returns all that the process said."""
@@ -122,18 +144,10 @@ def gunicorn(tmp_path):
         )  # fmt: skip
         started.append((process, log))
         deadline = time.monotonic() + 30
-        while True:
-            try:
-                urllib.request.urlopen(
-                    f"http://127.0.0.1:{port}/order/SENTINEL-1/?secret=SENTINEL-2", timeout=20
-                ).close()
-            except urllib.error.HTTPError as answer:
-                answer.close()
-            except OSError:
-                assert time.monotonic() < deadline, (tmp_path / "gunicorn.log").read_text()
-                time.sleep(0.1)
-                continue
-            return
+        while not ask(port):
+            assert time.monotonic() < deadline, (tmp_path / "gunicorn.log").read_text()
+            time.sleep(0.1)
+        return port
 
     def finish():
         process, log = started.pop()
@@ -183,13 +197,15 @@ def test_the_site_reports_under_its_environments_name_with_the_given_key_and_kee
 ):
     start, finish = gunicorn
 
-    start(agent_environment(collector, NEW_RELIC_LICENSE_KEY=KEY, NEW_RELIC_ENVIRONMENT="staging"))
+    port = start(agent_environment(collector, NEW_RELIC_LICENSE_KEY=KEY, NEW_RELIC_ENVIRONMENT="staging"))
     _, key, body = collector.wait_for("connect")
+    time.sleep(1)  # what happens before the agent took the answer in is not reported
+    ask(port)
     said = finish()
 
     assert json.loads(body)[0]["app_name"] == ["nexchange (staging)"]
     assert key == KEY
-    assert "metric_data" in collector.methods(), "the agent reports what it has when it stops"
+    assert {"metric_data", "analytic_event_data"} <= set(collector.methods()), "it reports what it has when it stops"
     assert not [method for method, _, sent in collector.calls if "SENTINEL" in sent]
     assert KEY not in said
 
