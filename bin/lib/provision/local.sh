@@ -110,7 +110,7 @@ run_phase() {
     } | on_server "$(become_root bash -s)" | tee "$out" || status=$?
     CHANGES_BEFORE=$(sed -n 's/^ *changes so far: *//p' "$out")
     rm -f "$out"
-    if ((status == 255)); then fail "the connection to $HOST was lost." "Nothing is half-done; run this again."; fi
+    if ((status == 255)); then fail "the connection to $HOST was lost." "The step that was under way may still end there. Run this again: it goes on from where that stands."; fi
     ((status == 0)) || exit 1
 }
 

@@ -12,10 +12,22 @@ update_system() {
         line "package lists" "would be refreshed"
     else
         CHANGES=$((CHANGES - 1)) # reading lists changes nothing
-        change "package lists" apt-get update -o DPkg::Lock::Timeout=120
+        change "package lists" refresh_lists
     fi
     waiting=$(apt-get -s upgrade 2>/dev/null | grep -c '^Inst ' || true)
     if ((waiting == 0)); then already "updates"; else change "updates: $waiting packages" upgrade_system; fi
+}
+
+# refresh_lists: the lock on the lists knows no time-out of its own, and a run that lost its connection may still hold it.
+refresh_lists() {
+    local said
+    for _ in {1..60}; do
+        said=$(apt-get update 2>&1) && return
+        [[ $said == *"Could not get lock"* ]] || break
+        sleep 2
+    done
+    printf '%s\n' "$said"
+    return 1
 }
 
 upgrade_system() { apt-get upgrade -y -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold; }
