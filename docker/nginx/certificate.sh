@@ -9,6 +9,7 @@ set -euo pipefail
 SOURCE=${SSL_DIR:-/etc/nginx/ssl}
 TAKEN=${TLS_DIR:-/run/nexchange/tls}
 WEBROOT=/var/www/acme
+ACME_CA=/etc/letsencrypt/.acme-ca.pem # there only where the ACME server is a private one, with an authority of its own
 LOOK_SECONDS=${LOOK_SECONDS:-5}
 
 say() { printf 'certificate: %s\n' "$*" >&2; }
@@ -49,6 +50,7 @@ take() {
 # Bought certificates have no entry there, and nobody to ask. What standalone has issued is renewed over nginx's webroot.
 renew() {
     if ! compgen -G '/etc/letsencrypt/renewal/*.conf' >/dev/null; then return; fi
+    if [[ -r $ACME_CA ]]; then export REQUESTS_CA_BUNDLE=$ACME_CA; fi
     certbot renew --quiet --non-interactive --no-random-sleep-on-renew --webroot --webroot-path "$WEBROOT" "$@"
     take
 }

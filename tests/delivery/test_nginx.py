@@ -149,7 +149,7 @@ def test_a_body_below_the_limit_reaches_the_app(site):
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_an_app_that_is_away_is_excused_in_the_shape_of_the_api_and_on_a_page(site, method):
     body = "order-of-nobody" if method == "POST" else None
-    site.choose_next()
+    site.choose_next()  # which nobody has started
     try:
         of_api = site.ask("/ru/api/v1/orders/", method=method, body=body)
         page = site.ask("/en/", method=method, body=body)
@@ -164,10 +164,16 @@ def test_an_app_that_is_away_is_excused_in_the_shape_of_the_api_and_on_a_page(si
     assert "content-security-policy" in page.headers
 
 
-def test_a_post_whose_answer_was_lost_is_not_sent_again(site):
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_write_whose_answer_was_lost_is_not_sent_again_to_whoever_else_could_take_it(site, method):
     site.record.write_text("", encoding="utf-8")
+    site.start_app("app", label="other")
+    time.sleep(1.5)  # for nginx to know both
 
-    answer = site.ask("/api/v1/orders/?drop=1", method="POST", body="once")
+    try:
+        answer = site.ask("/api/v1/orders/?drop=1", method=method, body="once")
+    finally:
+        site.stop_app("other")
 
     assert answer.status == 503
     assert site.record.read_text(encoding="utf-8") == "once\n"

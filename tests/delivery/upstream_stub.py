@@ -1,4 +1,4 @@
-"""Stands in for the app behind nginx: tells what reached it, and writes down each POST. Runs in a container.
+"""Stands in for the app behind nginx: tells what reached it, and writes down each body. Runs in a container.
 
 usage: upstream_stub.py NAME [RECORD]. Like gunicorn it stops taking connections at SIGTERM and ends the requests it has.
 """
@@ -23,7 +23,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         query = parse_qs(urlsplit(self.path).query)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        if self.command == "POST":
+        if body:
             with RECORD.open("a", encoding="utf-8") as record:
                 record.write(f"{body}\n")
         time.sleep(float(query.get("seconds", ["0"])[0]))
