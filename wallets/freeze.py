@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from core.assets import list_assets
 from core.errors import DomainError
 from wallets.models import Freeze
 
@@ -16,9 +17,24 @@ class FreezeNotOpen(DomainError):
     message = "Nothing is frozen under “%(scope)s”."
 
 
+class ScopeUnknown(DomainError):
+    code = "scope_unknown"
+    message = "“%(scope)s” would stop nothing. Name one of: %(known)s."
+
+
 def funded_from(asset_code: str) -> str:
     """Name the scope of payouts that deposits of this asset fund."""
     return f"from:{asset_code}"
+
+
+def read_scope(text: str) -> str:
+    """Return the scope that a person typed, in any case. Raises: ScopeUnknown for what no payout is stopped by."""
+    codes = [asset.code for asset in list_assets() if asset.is_crypto]
+    known = [ALL, *codes, *map(funded_from, codes)]
+    scope = next((scope for scope in known if scope.lower() == text.strip().lower()), "")
+    if not scope:
+        raise ScopeUnknown(scope=text[:40], known=", ".join(known))
+    return scope
 
 
 def freeze(*, scope: str, reason: str, at: datetime, by: str) -> Freeze:

@@ -73,6 +73,7 @@ def test_a_node_that_does_not_see_what_contracts_pay_is_said_to_be_blind(
     chain.sees_internal = sees
     chain.mine(3)
     monkeypatch.setattr(reconcile, "get_node", lambda _: chain)
+    monkeypatch.setattr(reconcile, "configured_chains", lambda: ["ethereum"])
     monkeypatch.setattr(reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0)))
 
     assert scan_chain(node=chain, at=clock.now(), known_mempool=set()).blocks

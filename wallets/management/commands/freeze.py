@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.errors import DomainError
-from wallets.freeze import ALL, freeze, frozen_scopes, unfreeze
+from wallets.freeze import ALL, freeze, frozen_scopes, read_scope, unfreeze
 from wallets.journal import explain_missing
 
 
@@ -27,6 +27,8 @@ class Command(BaseCommand):
         if not because:
             raise CommandError("Say why with --because: it is kept for the record.")
         try:
+            # What is frozen can be lifted by its very name, whatever that is; a new freeze must stop something.
+            scope = scope if lift and scope in frozen_scopes() else read_scope(scope)
             if lift:
                 if scope == ALL and ALL in frozen_scopes():
                     # First, and on disk, before anything may be signed again.

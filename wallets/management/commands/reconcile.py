@@ -24,6 +24,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, chain: list[str] | None, since: int | None, **options: Any) -> None:
         at = clock.now()
+        unknown = sorted(set(chain or ()) - set(configured_chains()))
+        if unknown:
+            raise CommandError(f"no node of {', '.join(unknown)}; known: {', '.join(configured_chains())}")
+        if since is not None and since < 0:
+            raise CommandError("--since is the height of a block: 0 or more.")
         problems = [f"the database does not know {line['payout']} ({line['txid']})" for line in missing_from_database()]
         for code in chain or configured_chains():
             problems += self._one(code, since, at)
@@ -39,6 +44,8 @@ class Command(BaseCommand):
             while scan_chain(node=node, at=at, known_mempool=set()).blocks:
                 pass
             result = reconcile_chain(node=node, at=at)
+            if since is not None and since > result.height:
+                return [f"{code}: --since {since} is above the tip, {result.height}: nothing was matched; heights differ, name the --chain"]
             node.read_block(node.block_hash(result.height) or node.tip().hash)  # it may have been read by the worker
             strangers = match_outgoing(node=node, since_height=since) if since is not None else []
         except (ChainError, NotScanned) as error:

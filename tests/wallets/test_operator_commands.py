@@ -1,0 +1,61 @@
+"""Commands of the operator: a slip of the fingers is named, and never answered as if it had worked."""
+
+from datetime import UTC, datetime
+from unittest.mock import Mock
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from wallets.chains.fake import FakeChain
+from wallets.freeze import freeze, frozen_scopes
+from wallets.management.commands import reconcile
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "stopped"), [("ltc", "LTC"), ("all", "ALL"), ("from:eth", "from:ETH"), (" LTC ", "LTC")]
+)
+def test_a_freeze_is_understood_in_any_case(typed: str, stopped: str) -> None:
+    call_command("freeze", typed, because="an alarm")
+    assert frozen_scopes() == {stopped}
+
+    call_command("freeze", typed, lift=True, because="looked into")
+    assert frozen_scopes() == frozenset()
+
+
+@pytest.mark.parametrize("typed", ["LTCC", "litecoin", "EUR", "from:", "", "*"])
+def test_a_freeze_that_would_stop_nothing_is_refused(typed: str) -> None:
+    with pytest.raises(CommandError, match=r"would stop nothing.*ALL.*LTC.*from:LTC"):
+        call_command("freeze", typed, because="an alarm")
+    assert frozen_scopes() == frozenset()
+
+
+def test_a_freeze_that_is_there_can_be_lifted_whatever_it_is_called() -> None:
+    freeze(scope="OLDCOIN", reason="an asset of before", at=NOW, by="machine")
+
+    call_command("freeze", "OLDCOIN", lift=True, because="no longer traded")
+
+    assert frozen_scopes() == frozenset()
+
+
+@pytest.mark.parametrize("since", [-1, 4])
+def test_a_reconciliation_that_matched_nothing_is_none(since: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = FakeChain("litecoin")
+    chain.mine(3)
+    monkeypatch.setattr(reconcile, "configured_chains", lambda: ["litecoin"])
+    monkeypatch.setattr(reconcile, "get_node", lambda _: chain)
+    monkeypatch.setattr(reconcile, "scan_chain", lambda **_: Mock(blocks=0))
+    monkeypatch.setattr(reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0)))
+
+    with pytest.raises(CommandError, match="--since"):
+        call_command("reconcile", since=since)
+    call_command("reconcile", since=3)
+
+
+def test_a_chain_without_a_node_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "configured_chains", lambda: ["litecoin"])
+
+    with pytest.raises(CommandError, match="no node of dogecoin; known: litecoin"):
+        call_command("reconcile", chain=["dogecoin"])
