@@ -10,13 +10,15 @@ RUN set -eux; \
     python3 -m venv /opt/venv
 COPY requirements.txt /tmp/requirements.txt
 # Each package must have a hash that the lock file knows. Left out of what is shipped: installers, tests, C sources, the
-# symbols of a debugger, what is compiled for other processors, and languages the site does not speak.
+# symbols of a debugger, what is compiled for other processors, languages the site does not speak, and static files, which
+# come collected.
 RUN set -eux; \
     /opt/venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-compile --no-input --require-hashes \
         -r /tmp/requirements.txt; \
     /opt/venv/bin/python -m pip uninstall --yes --quiet pip setuptools; \
     find /opt/venv -depth -type d \( -name __pycache__ -o -name tests -o -name test \) -exec rm -rf {} +; \
     find /opt/venv -type f \( -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.pyx' \) -delete; \
+    rm -rf /opt/venv/lib/python3*/site-packages/rest_framework/static /opt/venv/lib/python3*/site-packages/django/contrib/*/static; \
     find /opt/venv -path '*/locale/*' -depth -type d -name LC_MESSAGES -not -path '*/en/*' -not -path '*/ru/*' \
         -exec rm -rf {} +; \
     find /opt/venv -path '*/embit/util/prebuilt/*' -not -name "*linux_$(uname -m).so" -type f -delete; \
@@ -30,7 +32,7 @@ RUN set -eux; \
         ca-certificates libgdal32 libgeos-c1v5 libpq5 libproj25 python3; \
     apt-get clean; \
     rm -rf /var/lib/apt/lists/* /var/cache/debconf/*-old /var/log/*.log /var/log/apt \
-        /usr/share/doc/* /usr/share/man/* /usr/share/info/*; \
+        /usr/share/doc/* /usr/share/man/* /usr/share/info/* /usr/share/fonts/*; \
     find /usr/share/locale -mindepth 1 -maxdepth 1 -type d -exec rm -rf {} +; \
     groupadd --gid 1000 nexchange; \
     useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin nexchange; \
