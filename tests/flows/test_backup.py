@@ -99,7 +99,7 @@ def test_an_old_backup_pays_nobody_twice(
     assert Payout.objects.get().state == wallet_states.REQUESTED
 
     with pytest.raises(CommandError, match=txid):
-        call_command("reconcile", since=since)
+        call_command("reconcile", chain=[chain], since=since)
     with pytest.raises(CommandError, match="--because"):
         call_command("freeze", ALL, lift=True)
     assert ALL in frozen_scopes()

@@ -40,6 +40,13 @@ def test_a_freeze_that_is_there_can_be_lifted_whatever_it_is_called() -> None:
     assert frozen_scopes() == frozenset()
 
 
+def test_a_height_belongs_to_one_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "configured_chains", lambda: ["ethereum", "litecoin"])
+
+    with pytest.raises(CommandError, match="--chain"):
+        call_command("reconcile", since=3)
+
+
 @pytest.mark.parametrize("since", [-1, 4])
 def test_a_reconciliation_that_matched_nothing_is_none(since: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chain = FakeChain("litecoin")

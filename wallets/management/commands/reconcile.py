@@ -27,10 +27,11 @@ class Command(BaseCommand):
         unknown = sorted(set(chain or ()) - set(configured_chains()))
         if unknown:
             raise CommandError(f"no node of {', '.join(unknown)}; known: {', '.join(configured_chains())}")
-        if since is not None and since < 0:
-            raise CommandError("--since is the height of a block: 0 or more.")
+        chains = chain or configured_chains()
+        if since is not None and (since < 0 or len(chains) != 1):
+            raise CommandError("--since is the height of a block, 0 or more, of one chain: name it with --chain.")
         problems = [f"the database does not know {line['payout']} ({line['txid']})" for line in missing_from_database()]
-        for code in chain or configured_chains():
+        for code in chains:
             problems += self._one(code, since, at)
         if problems:
             raise CommandError("\n".join(problems))
@@ -45,7 +46,7 @@ class Command(BaseCommand):
                 pass
             result = reconcile_chain(node=node, at=at)
             if since is not None and since > result.height:
-                return [f"{code}: --since {since} is above the tip, {result.height}: nothing was matched; heights differ, name the --chain"]
+                return [f"{code}: --since {since} is above the tip, {result.height}: nothing was matched"]
             node.read_block(node.block_hash(result.height) or node.tip().hash)  # it may have been read by the worker
             strangers = match_outgoing(node=node, since_height=since) if since is not None else []
         except (ChainError, NotScanned) as error:
