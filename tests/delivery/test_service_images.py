@@ -1,10 +1,12 @@
 """The images beside the product's own: database, Redis and the demo's chains."""
 
 import json
+import subprocess
 
 import pytest
 
 from tests.delivery.engine import Engine, docker, inspect, wait_for
+from tests.sources import ROOT
 
 pytestmark = pytest.mark.docker
 
@@ -157,3 +159,35 @@ def test_a_chain_that_is_none_is_refused(engine):
 
     assert done.returncode == 2
     assert "litecoin or ethereum" in done.stderr
+
+
+BOX = "pitervergara/geodjango:nexchange"
+PROGRAMS = (
+    "python pip pytest ruff newrelic-admin gunicorn celery git gcc pg_config msgfmt node npm chromium redis-server"
+    " /usr/lib/litecoin/litecoind /opt/node/node_modules/.bin/karma ssh scp docker docker-compose psql shellcheck curl"
+)
+
+
+def test_the_box_has_every_program_that_a_pipeline_calls(engine):
+    done = engine.run(
+        BOX, "bash", "-c", f"for name in {PROGRAMS}; do command -v $name >/dev/null || echo no $name; done"
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_box_is_debians_python_with_geodjango_and_our_pins(engine):
+    code = (
+        "import sys; from django.contrib.gis.gdal import gdal_full_version;"
+        " print(sys.version_info[:2], sys.base_prefix, gdal_full_version().decode())"
+    )
+    pins = "cat /opt/venv/.pins /opt/node/node_modules/.pins"
+
+    said = engine.run(BOX, "bash", "-c", f'DJANGO_SETTINGS_MODULE= python -c "{code}" && {pins}').stdout.splitlines()
+
+    assert said[0].startswith("(3, 11) /usr GDAL 3.")
+    hash_of = (
+        "source bin/lib/steps.sh; hash_of requirements.txt requirements-dev.txt; hash_of package.json package-lock.json"
+    )
+    ours = subprocess.run(["bash", "-c", hash_of], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said[1:] == ours.stdout.split()
