@@ -242,6 +242,19 @@ def test_the_example_lists_every_variable_of_the_description():
     assert set(described.split()) <= set(target_lines())
 
 
+# --- The hosted CI ---
+
+
+def test_the_hosted_ci_calls_the_same_scripts_and_holds_no_value():
+    text = (ROOT / ".github" / "workflows" / "delivery.yml").read_text()
+
+    called = re.findall(r"bin/[a-z-]+", text)
+    assert {"bin/images", "bin/wercker"} == set(called)
+    for workflow in re.findall(r"bin/wercker .*workflow (\w+)", text):
+        assert workflow in CONFIG.workflows
+    assert re.findall(r"secrets\.(\w+)", text) == ["TARGET_ENV"]
+
+
 # --- Output and hook ---
 
 
