@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.delivery.server import Server, make_certificate, make_key, run
+from tests.delivery.server import Server, make_certificate, make_key, provision, run
 
 pytestmark = pytest.mark.docker
 SUDO_LINE = "wercker ALL=(ALL) NOPASSWD:SETENV: /usr/bin/docker, /usr/bin/docker-compose, /usr/local/bin/docker-compose"
@@ -229,3 +229,57 @@ def test_a_login_without_roots_rights_is_refused(server, ready, deploy_key):
 
     assert refused.returncode == 1
     assert "wercker may not become root" in refused.stderr
+
+
+def test_an_administrator_with_sudo_may_sign_in_instead_of_root(server, ready, tmp_path):
+    key = make_key(tmp_path / "admin")
+    public = key.with_suffix(".pub").read_text().strip()
+    server.inside(
+        "useradd -m -s /bin/bash admin; echo 'admin ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/admin;"
+        f"install -d -o admin -m 700 ~admin/.ssh; echo '{public}' >~admin/.ssh/authorized_keys"
+    )
+    done = provision(server.address, "--user", "admin", "--key", key, "--known-hosts", server.home / "known_hosts")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing to change." in done.stdout
+
+
+def test_another_port_is_used_and_pinned_as_ssh_writes_it(server, ready, tmp_path):
+    server.inside("/usr/sbin/sshd -p 2222")
+    pinned = tmp_path / "known_hosts"
+    pinned.write_text((server.home / "known_hosts").read_text().replace(server.address, f"[{server.address}]:2222"))
+    done = provision(f"{server.address}:2222", "--key", server.home / "root_key", "--known-hosts", pinned)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"X_DEST_HOST_ADDR={server.address}:2222" in done.stdout
+    assert f"X_SSH_HOST_KEY={pinned.read_text().strip()}" in done.stdout
+
+
+def test_an_unknown_server_shows_its_fingerprint_and_is_taken_only_when_told(server, ready, tmp_path):
+    options = ("--key", server.home / "root_key", "--known-hosts", tmp_path / "known_hosts")
+    refused = provision(server.address, *options)
+    fingerprint = server.inside("ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub | cut -d' ' -f2")
+
+    assert refused.returncode == 1
+    assert "is not known yet" in refused.stderr
+    assert fingerprint in refused.stderr
+    assert provision(server.address, *options, "--accept-new").returncode == 0
+    assert provision(server.address, *options).returncode == 0
+
+
+def test_another_server_in_its_place_is_refused(server, ready, tmp_path):
+    other = make_key(tmp_path / "other").with_suffix(".pub").read_text()
+    (tmp_path / "known_hosts").write_text(f"{server.address} {other}")
+    options = ("--key", server.home / "root_key", "--known-hosts", tmp_path / "known_hosts", "--accept-new")
+    refused = provision(server.address, *options)
+
+    assert refused.returncode == 1
+    assert "shows another key than the pinned one" in refused.stderr
+
+
+def test_a_key_that_the_server_does_not_know_is_refused(server, ready, tmp_path):
+    options = ("--key", make_key(tmp_path / "stranger"), "--known-hosts", server.home / "known_hosts")
+    refused = provision(server.address, *options)
+
+    assert refused.returncode == 1
+    assert "does not let us in with this key" in refused.stderr
