@@ -7,20 +7,22 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from wallets.freeze import ALL
 from wallets.models import ChainState, Freeze
 
 
 @transaction.atomic
-def note_restored(*, reason: str, at: datetime, by: str) -> bool:
+def note_restored(*, reason: str, at: datetime, by: str, beyond: int = 0) -> bool:
     """Freeze all payouts and let every chain derive deposit addresses from a fresh branch; False if done already.
 
     The restored rows count addresses from where the backup was taken; those handed out since would be handed out again.
-    Safe to repeat while the freeze is open.
+    `beyond`: the highest branch that the replaced database had reached, in case it was a restored one itself. Safe to
+    repeat while the freeze of this reason is open.
     """
     if Freeze.objects.filter(scope=ALL, reason=reason[:300], lifted_at=None).exists():
         return False
     Freeze.objects.create(scope=ALL, reason=reason[:300], frozen_at=at, frozen_by=by)
-    ChainState.objects.update(account=F("account") + 1, next_index=0)
+    ChainState.objects.update(account=Greatest(F("account"), beyond) + 1, next_index=0)
     return True

@@ -75,3 +75,12 @@ def test_a_torn_last_line_is_passed_over(settings: LazySettings) -> None:
     Path(settings.PAYOUT_JOURNAL).write_text('{"at": "2026-11-23T11:00:00+00:00", "chain": "lite', encoding="utf-8")
 
     assert journal.check_latest(at=NOW)
+
+
+def test_the_new_branch_lies_beyond_the_one_the_replaced_database_had_reached() -> None:
+    take("O1")
+
+    assert note_restored(reason="restored: one", at=NOW, by="operator", beyond=4)
+    assert not note_restored(reason="restored: one", at=NOW, by="operator", beyond=9)
+
+    assert ChainState.objects.get(code="litecoin").account == 5

@@ -69,7 +69,21 @@ hashes() {
     hash_tables
 }
 
+# branch: how far the present database got with its branches of deposit addresses; 0 when it is empty.
+branch() {
+    need_programs psql
+    connect
+    attempt "looking for branches of addresses" ask <<'SQL'
+SELECT to_regclass('wallets_chainstate') IS NOT NULL AS known \gset
+\if :known
+SELECT coalesce(max(account), 0) FROM wallets_chainstate;
+\else
+SELECT 0;
+\endif
+SQL
+}
+
 case ${1:-} in
-    take | verify | hashes | load | swap | discard) "$@" ;;
+    take | verify | hashes | branch | load | swap | discard) "$@" ;;
     *) fail "core.sh is called by bin/backup and bin/restore, not by hand." ;;
 esac

@@ -141,17 +141,17 @@ stop_site() {
     "${DOCKER[@]}" stop --time 100 "${stopped[@]}" >/dev/null
 }
 
-# manage_restoring release|restored: run it on the database that waits to take the present one's place.
+# manage_restoring release | COMMAND ARGUMENTS…: run it on the database that waits to take the present one's place.
 manage_restoring() {
-    local command=("$1")
+    local command=("$@")
     printf 'manage.py %s\n' "$1"
     if [[ $PLACE == checkout ]]; then
         POSTGIS_ENV_POSTGRES_DB=${PGDATABASE}_restoring APP_DB_PASSWORD=${APP_DB_PASSWORD:-demo-only} POSTGIS_PORT_5432_TCP_ADDR=$PGHOST \
             DJANGO_SETTINGS_MODULE=${DJANGO_SETTINGS_MODULE:-nexchange.settings_dev} \
-            "${VENV:-$HERE/.venv}/bin/python" "$HERE/manage.py" "$1" 9>&-
+            "${VENV:-$HERE/.venv}/bin/python" "$HERE/manage.py" "$@" 9>&-
         return
     fi
-    if [[ $1 != release ]]; then command=(manage "$1"); fi
+    if [[ $1 != release ]]; then command=(manage "$@"); fi
     (cd "$HERE" && "${COMPOSE[@]}" --project-name "$PROJECT" run --rm --no-deps -T -e "POSTGIS_ENV_POSTGRES_DB=${PGDATABASE}_restoring" \
         release "${command[@]}" </dev/null)
 }

@@ -1,0 +1,283 @@
+"""bin/backup and bin/restore in a checkout, against databases of the test's own: nothing lost, nothing half-done."""
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import threading
+from pathlib import Path
+
+import psycopg2
+import pytest
+from django.conf import settings
+from psycopg2 import sql
+
+from tests.databases import TestDatabase
+from tests.sources import ROOT
+
+PASSPHRASE = "a passphrase with $ # ' \" in it"
+CHANGED_BY_A_RESTORE = ("wallets_freeze", "wallets_chainstate")
+
+
+class Site:
+    """A checkout's folders elsewhere, a released database, and the two scripts over them."""
+
+    def __init__(self, folder: Path, database: TestDatabase) -> None:
+        self.folder, self.database = folder, database
+        self.media, self.journal, self.backups = folder / "media", folder / "payouts.journal", folder / "backups"
+        self.media.mkdir()
+        values = database.owner
+        self.variables = {
+            "POSTGIS_PORT_5432_TCP_ADDR": values["HOST"],
+            "POSTGIS_PORT_5432_TCP_PORT": values["PORT"],
+            "POSTGIS_ENV_POSTGRES_USER": values["USER"],
+            "POSTGIS_ENV_POSTGRES_PASSWORD": values["PASSWORD"],
+            "POSTGIS_ENV_POSTGRES_DB": database.name,
+            "BACKUP_PASSPHRASE": PASSPHRASE,
+            "BACKUP_DIR": str(self.backups),
+            "MEDIA_ROOT": str(self.media),
+            "PAYOUT_JOURNAL": str(self.journal),
+            "RUN_DIR": str(folder / "run"),
+        }
+
+    def run(self, script: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [ROOT / "bin" / script, *arguments],
+            env=os.environ | self.variables | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=180,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def back_up(self, **variables: str) -> Path:
+        done = self.run("backup", **variables)
+        assert done.returncode == 0, done.stderr
+        return self.backups / re.search(r"^backup (\S+):", done.stdout, re.MULTILINE)[1]
+
+    def restore(self, *arguments: str) -> str:
+        done = self.run("restore", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def hashes(self) -> dict[str, str]:
+        done = self.run("backup", "--hashes")
+        assert done.returncode == 0, done.stderr
+        return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+    def ask(self, statement: str, name: str = "") -> list[tuple]:
+        with contextlib.closing(connect(self.database, name or self.database.name)) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement)
+                return cursor.fetchall() if cursor.description else []
+
+    def databases(self) -> list[str]:
+        found = self.ask("SELECT datname FROM pg_database ORDER BY 1", "postgres")
+        return [name for (name,) in found if name.startswith(self.database.name)]
+
+
+def connect(database, name):
+    values = database.owner
+    return psycopg2.connect(
+        host=values["HOST"], port=values["PORT"], user=values["USER"], password=values["PASSWORD"], dbname=name
+    )
+
+
+@pytest.fixture
+def site(tmp_path, test_database):
+    database = TestDatabase(settings.DATABASES["owner"])
+    database.name = f"{test_database.name}_backup"
+    database.clone()
+    site = Site(tmp_path, database)
+    yield site
+    for name in site.databases():
+        site.ask(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)), "postgres")
+
+
+def test_a_backup_taken_while_rows_come_in_is_restored_with_each_tables_hash_equal(site):
+    (site.media / "logo.png").write_bytes(b"picture")
+    site.journal.write_text('{"txid": "1"}\n')
+    stop = threading.Event()
+    writer = threading.Thread(target=write_steadily, args=(site, stop))
+    writer.start()
+    try:
+        backup = site.back_up()
+    finally:
+        stop.set()
+        writer.join()
+    rows_now = site.ask("SELECT count(*) FROM auth_group")
+    (site.media / "logo.png").unlink()
+
+    said = site.restore(str(backup), "--replace")
+
+    assert "each with the hash it was saved with" in said
+    kept = re.search(r"kept as (\w+)", said)[1]
+    assert site.ask("SELECT count(*) FROM auth_group", kept) == rows_now, "the replaced database is kept"
+    assert site.ask("SELECT count(*) FROM auth_group") < rows_now, "rows of after the backup are not in it"
+    assert (site.media / "logo.png").read_bytes() == b"picture"
+
+
+def write_steadily(site, stop):
+    n = 0
+    while not stop.is_set():
+        n += 1
+        site.ask(f"INSERT INTO auth_group (name) VALUES ('group {n}')")
+
+
+def test_a_wiped_database_comes_back_as_it_was_and_pays_nothing(site):
+    site.ask("INSERT INTO auth_group (name) VALUES ('one')")
+    before = site.hashes()
+    backup = site.back_up()
+    site.ask(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(site.database.name)), "postgres")
+    site.ask(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(site.database.name)), "postgres")
+
+    said = site.restore(str(backup))
+
+    after = site.hashes()
+    for table in CHANGED_BY_A_RESTORE:
+        before.pop(f"public.{table}"), after.pop(f"public.{table}")
+    assert len(after) > 30
+    assert after == before
+    assert site.ask("SELECT scope, lifted_at FROM wallets_freeze") == [("ALL", None)]
+    assert "reconcile --since" in said
+    assert site.databases() == [site.database.name], "the empty one is gone"
+
+
+def test_the_journal_on_disk_is_never_replaced_and_gets_back_what_it_lost(site):
+    site.journal.write_text('{"txid": "1"}\n{"txid": "2"}\n')
+    backup = site.back_up()
+    site.journal.write_text('{"txid": "2"}\n{"txid": "newer"}\n{"tx')
+
+    site.restore(str(backup), "--replace")
+
+    assert site.journal.read_text() == '{"txid": "2"}\n{"txid": "newer"}\n{"tx\n{"txid": "1"}\n'
+
+
+def test_a_backup_taken_while_payouts_were_frozen_freezes_anew_and_opens_addresses_nobody_has(site):
+    site.ask("INSERT INTO wallets_freeze (scope, reason, frozen_at, frozen_by, lifted_by, lifted_because)"
+             " VALUES ('ALL', 'the database was restored from a backup', now(), 'operator', '', '')")  # fmt: skip
+    make_chain(site, account=1, next_index=5)
+    backup = site.back_up()
+    site.ask("UPDATE wallets_chainstate SET account = 4, next_index = 9")
+
+    site.restore(str(backup), "--replace")
+
+    assert site.ask("SELECT account, next_index FROM wallets_chainstate") == [(5, 0)]
+    reasons = [
+        reason for (reason,) in site.ask("SELECT reason FROM wallets_freeze WHERE lifted_at IS NULL ORDER BY id")
+    ]
+    assert len(reasons) == 2
+    assert reasons[1].endswith(backup.name)
+
+
+def make_chain(site, *, account, next_index):
+    code = (
+        "from wallets.models import ChainState;"
+        f"ChainState.objects.create(code='litecoin', account={account}, next_index={next_index})"
+    )
+    subprocess.run(
+        [ROOT / ".venv" / "bin" / "python", "manage.py", "shell", "-c", code],
+        cwd=ROOT, env=os.environ | site.variables, check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_database_with_tables_is_refused_unless_told_and_stays(site):
+    backup = site.back_up()
+    before = site.hashes()
+
+    refused = site.run("restore", str(backup))
+
+    assert refused.returncode == 1
+    assert "is not empty" in refused.stderr
+    assert "--replace" in refused.stderr
+    assert site.hashes() == before
+
+
+def test_a_restore_waits_for_nobody_who_is_at_work(site):
+    backup = site.back_up()
+
+    with contextlib.closing(connect(site.database, site.database.name)):
+        refused = site.run("restore", str(backup), "--replace")
+
+    assert refused.returncode == 1
+    assert "somebody is at work" in refused.stderr
+    assert site.databases() == [site.database.name]
+
+
+@pytest.mark.parametrize("verb", ["verify", "restore"])
+def test_a_wrong_passphrase_a_cut_and_a_changed_file_are_told_apart(site, verb):
+    backup = site.back_up()
+    content = backup.read_bytes()
+    cut, changed = site.folder / "cut", site.folder / "changed"
+    cut.write_bytes(content[: len(content) // 2])
+    changed.write_bytes(content[:9000] + bytes([content[9000] ^ 1]) + content[9001:])
+
+    def read(file, **variables):
+        arguments = ("backup", "--verify", str(file)) if verb == "verify" else ("restore", str(file), "--replace")
+        return site.run(*arguments, **variables)
+
+    assert "the passphrase does not open" in read(backup, BACKUP_PASSPHRASE="another").stderr
+    assert "is damaged" in read(cut).stderr
+    assert "is damaged" in read(changed).stderr
+    assert "there is no backup" in read(site.folder / "nothing").stderr
+    assert site.databases() == [site.database.name]
+    assert site.run("backup", "--verify", str(backup)).returncode == 0
+
+
+def test_old_backups_go_only_when_a_new_one_is_whole(site):
+    first, second = site.back_up(), site.back_up()
+    failed = site.run("backup", BACKUP_KEEP="1", POSTGIS_PORT_5432_TCP_PORT="1")
+
+    assert failed.returncode == 1
+    assert "does not answer" in failed.stderr
+    assert sorted(site.backups.glob("*.backup")) == [first, second]
+
+    third = site.back_up(BACKUP_KEEP="2")
+
+    assert sorted(site.backups.glob("*.backup")) == [second, third]
+    assert [path.name for path in site.backups.iterdir() if path.name.startswith(".partial")] == []
+    assert third.stat().st_mode & 0o077 == 0, "for its owner alone"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"BACKUP_PASSPHRASE": ""}, "BACKUP_PASSPHRASE is not set"),
+        ({"BACKUP_PASSPHRASE": "", "BACKUP_PASSPHRASE_FILE": "/nowhere"}, "/nowhere cannot be read"),
+        ({"BACKUP_KEEP": "none"}, "BACKUP_KEEP is 'none'"),
+        ({"POSTGIS_ENV_POSTGRES_DB": "nowhere"}, "POSTGIS_ENV_POSTGRES_DB"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_named_and_leaves_nothing(site, variables, said):
+    done = site.run("backup", **variables)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert list(site.backups.glob("*backup*")) == []
+
+
+def test_the_passphrase_may_come_from_a_file_and_is_in_no_programs_arguments(site):
+    secret = site.folder / "passphrase"
+    secret.write_text(PASSPHRASE + "\n")
+    record, programs = site.folder / "record", site.folder / "programs"
+    programs.mkdir()
+    for name in ("gpg", "psql", "pg_dump", "pg_restore", "tar", "bash"):
+        real = shutil.which(name)
+        (programs / name).write_text(f'#!/bin/sh\necho "{name} $*" >>{record}\nenv >>{record}\nexec {real} "$@"\n')
+        (programs / name).chmod(0o755)
+
+    backup = site.back_up(
+        BACKUP_PASSPHRASE="",
+        BACKUP_PASSPHRASE_FILE=str(secret),
+        PATH=f"{programs}:{os.environ['PATH']}",
+        POSTGIS_ENV_POSTGRES_PASSWORD="owner-pass:word",
+    )
+
+    assert "gpg --homedir" in record.read_text()
+    assert PASSPHRASE not in record.read_text()
+    assert not [line for line in record.read_text().splitlines() if "owner-pass" in line and "=" not in line.split()[0]]
+    assert PASSPHRASE.encode() not in backup.read_bytes()
+    assert site.run("backup", "--verify", str(backup)).returncode == 0
