@@ -10,6 +10,28 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("engine", "base", "rehearse/network", "rehearse/target", "rehearse/certificates", "rehearse/acme")
 
+# Scripts for Server.bash: every image that is not there yet, and a new server; nginx as it serves on one.
+PREPARE = """
+ensure_engine
+base=debian:bookworm-slim
+if docker image inspect "$LOCAL_BASE_IMAGE"; then base=$LOCAL_BASE_IMAGE; fi
+if ! docker image inspect nexchange/target:latest; then bin/images target --base "$base"; fi
+if ! docker image inspect onitsoft/nginx:latest; then bin/images nginx --base "$base"; fi
+if ! docker image inspect redis:latest; then bin/images redis --base "$base"; fi
+ensure_acme_image "$base"
+start_network
+start_target
+ensure_ca
+"""
+RUN_NGINX = """
+docker cp nginx.conf "$TARGET:/nexchange/etc/nginx/nginx.conf"
+target_docker network create front
+target_docker run -d --name nexchange_nginx_1 --network front -p 80:80 -p 443:443 --tmpfs /run \\
+    -v /nexchange/etc/nginx:/etc/nginx:ro -v /nexchange/letsencypt:/etc/letsencrypt -v /nexchange/acme:/var/www/acme \\
+    onitsoft/nginx:latest
+wait_for 30 nginx curl --silent "http://$TARGET_IP/"
+"""
+
 
 @dataclass
 class Server:

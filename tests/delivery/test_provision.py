@@ -2,23 +2,10 @@
 
 import pytest
 
-from tests.delivery.server import Server, make_certificate, make_key, provision, run
+from tests.delivery.server import PREPARE, RUN_NGINX, Server, make_certificate, make_key, provision, run
 
 pytestmark = pytest.mark.docker
 SUDO_LINE = "wercker ALL=(ALL) NOPASSWD:SETENV: /usr/bin/docker, /usr/bin/docker-compose, /usr/local/bin/docker-compose"
-
-PREPARE = """
-ensure_engine
-base=debian:bookworm-slim
-if docker image inspect "$LOCAL_BASE_IMAGE"; then base=$LOCAL_BASE_IMAGE; fi
-if ! docker image inspect nexchange/target:latest; then bin/images target --base "$base"; fi
-if ! docker image inspect onitsoft/nginx:latest; then bin/images nginx --base "$base"; fi
-if ! docker image inspect redis:latest; then bin/images redis --base "$base"; fi
-ensure_acme_image "$base"
-start_network
-start_target
-ensure_ca
-"""
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +208,17 @@ def test_the_first_certificate_is_issued_and_linked_through_the_container(server
     )
     assert "DNS:site.example" in names
     assert "nothing to change." in server.provision(*options).stdout
+
+
+def test_a_serving_nginx_gets_another_certificate_and_renews_it_without_giving_up_its_port(server, ready):
+    server.bash(RUN_NGINX)
+    began = server.inside("docker inspect -f '{{.State.StartedAt}}' nexchange_nginx_1")
+    server.bash("issue_acme_certificate second.example")
+    first = server.bash("served_serial second.example")
+    server.bash("renew_acme_certificate second.example")
+
+    assert server.bash("served_serial second.example") != first
+    assert server.inside("docker inspect -f '{{.State.StartedAt}}' nexchange_nginx_1") == began
 
 
 def test_a_login_without_roots_rights_is_refused(server, ready, deploy_key):

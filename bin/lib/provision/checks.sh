@@ -34,8 +34,11 @@ check_certificate_choice() {
         has_own_certificate || [[ -L $SSL/fullchain.pem ]] || fail "the server has no certificate yet, and none was named." \
             "Give --domain NAME --email ADDRESS for one of Let's Encrypt, or --certificate DIR for one of your own."
     fi
-    if [[ -n $DOMAIN ]] && ! has_acme_certificate "$DOMAIN"; then check_port 80; fi
+    if [[ -n $DOMAIN && -z $(running_nginx) ]] && ! has_acme_certificate "$DOMAIN"; then check_port 80; fi
 }
+
+# running_nginx: print our own nginx's container while it serves: it answers for a certificate without giving up its port.
+running_nginx() { docker ps --quiet --filter 'name=^nexchange_nginx_1$' --filter status=running 2>/dev/null || true; }
 
 # check_port NUMBER: read from /proc, since a new server need not have a program for it.
 check_port() {

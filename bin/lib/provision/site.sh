@@ -73,14 +73,21 @@ write_certificate() {
     mv -f "$SSL/.new.pem" "$SSL/fullchain.pem"
 }
 
+# ask_for_certificate: alone on port 80 on a new server; over the webroot of our own nginx where that serves already.
 ask_for_certificate() {
-    local options=(--server "$ACME_SERVER") run=(--rm -p 80:80 -v /nexchange/letsencypt:/etc/letsencrypt)
-    if [[ -n $ACME_CA ]]; then
+    local command=(certonly --non-interactive --agree-tos --email "$EMAIL" -d "$DOMAIN" --server "$ACME_SERVER") trust=() nginx
+    rm -f /nexchange/letsencypt/.acme-ca.pem
+    if [[ -n $ACME_CA ]]; then # nginx's own renewals look for it at the same place
         printf '%s\n' "$ACME_CA" >/nexchange/letsencypt/.acme-ca.pem
-        run+=(-e REQUESTS_CA_BUNDLE=/etc/letsencrypt/.acme-ca.pem)
+        trust=(-e REQUESTS_CA_BUNDLE=/etc/letsencrypt/.acme-ca.pem)
     fi
-    docker run "${run[@]}" --entrypoint certbot "$NGINX_IMAGE" certonly --standalone --non-interactive --agree-tos \
-        --email "$EMAIL" -d "$DOMAIN" "${options[@]}" && return
+    nginx=$(running_nginx)
+    if [[ -n $nginx ]]; then
+        docker exec "${trust[@]}" "$nginx" certbot "${command[@]}" --webroot --webroot-path /var/www/acme && return
+    else
+        docker run --rm -p 80:80 -v /nexchange/letsencypt:/etc/letsencrypt "${trust[@]}" --entrypoint certbot "$NGINX_IMAGE" \
+            "${command[@]}" --standalone && return
+    fi
     echo "Let's Encrypt asks http://$DOMAIN/ from outside: does the name point here, and does the firewall let port 80 in?"
     return 1
 }
