@@ -51,6 +51,10 @@ class QuoteExpired(DomainError):
     code = "quote_expired"
     message = _("This quote has expired. Ask for a new one; the rate may have changed.")
 
+    def __init__(self, quote_id: str) -> None:
+        self.quote_id = quote_id  # an order that it opened in time can still be found by it
+        super().__init__()
+
 
 @dataclass(frozen=True, slots=True)
 class Quote:
@@ -133,7 +137,7 @@ def read_quote(*, token: str, at: datetime) -> Quote:
         raise QuoteInvalid from None
     quote = _from_facts(facts, token)
     if at >= quote.expires_at or at < quote.made_at - timedelta(seconds=5):
-        raise QuoteExpired
+        raise QuoteExpired(quote.id)
     return quote
 
 

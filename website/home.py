@@ -21,7 +21,7 @@ from core.errors import DomainError
 from core.money import Money
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.limits import Limits, find_pair, get_limits, get_terms, limits_of
-from orders.open import Client, open_order
+from orders.open import Client, Opened, find_opened, open_order
 from orders.quotes import Quote, QuoteExpired, QuoteInvalid, default_amount, make_quote, read_quote
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
@@ -93,7 +93,10 @@ def create_order(request: HttpRequest) -> HttpResponse:
     )
     try:
         quote = read_quote(token=request.POST.get("quote", ""), at=at)
-    except QuoteExpired:
+    except QuoteExpired as error:
+        opened = _find_opened(form, error.quote_id)
+        if opened:
+            return _go_to(request, opened)
         return _show_new_price(request, form, at, _("The price was renewed. Please check it and press once more."))
     except QuoteInvalid:
         return _show_new_price(request, form, at, _("This is the price. Please check it and press once more."))
@@ -111,21 +114,36 @@ def create_order(request: HttpRequest) -> HttpResponse:
 
 
 def _open(request: HttpRequest, form: Form, quote: Quote, at: datetime) -> HttpResponse:
-    idempotency = IdempotencyRequest(
-        scope="website", key=quote.id, body_hash=hash_body(f"{form.payout_address}\n{form.refund_address}")
-    )
     try:
         opened = open_order(
             quote=quote,
             payout_address=form.payout_address,
             refund_address=form.refund_address,
             client=Client(network=client_ref(request)),
-            idempotency=idempotency,
+            idempotency=_idempotency(form, quote.id),
             at=at,
         )
     except DomainError as error:
         form.blame(error)
         return _render(request, form, at, status=REFUSED)
+    return _go_to(request, opened)
+
+
+def _idempotency(form: Form, quote_id: str) -> IdempotencyRequest:
+    return IdempotencyRequest(
+        scope="website", key=quote_id, body_hash=hash_body(f"{form.payout_address}\n{form.refund_address}")
+    )
+
+
+def _find_opened(form: Form, quote_id: str) -> Opened | None:
+    """Return the order that this very form opened while its price held: pressing again must not offer a second one."""
+    try:
+        return find_opened(_idempotency(form, quote_id))
+    except DomainError:
+        return None  # another form took the price; the new price is shown
+
+
+def _go_to(request: HttpRequest, opened: Opened) -> HttpResponse:
     response = HttpResponseRedirect(reverse("website:order", args=[opened.order.reference]))
     remember_owner(request, response, reference=opened.order.reference, token=opened.owner_token)
     return response

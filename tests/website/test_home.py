@@ -1,8 +1,12 @@
 """The front page: a price before anything is typed, and an order only at the price that was shown."""
 
+from datetime import timedelta
+
 import pytest
 
+from core import clock
 from orders.models import Order
+from tests.orders.conftest import NOW
 from tests.website.conftest import ETH_ADDRESS, form_of
 
 pytestmark = pytest.mark.usefixtures("site")
@@ -119,3 +123,16 @@ def test_forbids_inline_scripts_and_foreign_hosts(alice):
 def test_says_on_every_page_that_this_is_a_demo(alice):
     assert "play money" in page(alice.get("/en/"))
     assert "play money" in page(alice.get("/en/nothing-here/"))
+
+
+def test_pressing_again_after_the_price_ran_out_leads_to_the_order_it_opened(alice, bob):
+    form = form_of()
+    first = alice.post("/en/order/", form)
+
+    with clock.clock_reads(lambda: NOW + timedelta(minutes=5)):
+        again = alice.post("/en/order/", form)
+        other = bob.post("/en/order/", form | {"payout_address": "0x8617E340B3D01FA5F11F306F4090FD50E238070D"})
+
+    assert (again.status_code, again["Location"]) == (302, first["Location"])
+    assert other.status_code == 422
+    assert Order.objects.count() == 1
