@@ -104,11 +104,12 @@ def test_everything_is_limited_and_its_log_too(services):
         assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}, name
 
 
-def test_everything_that_serves_comes_back_after_a_crash(services):
+def test_everything_that_serves_comes_back_after_a_crash_also_of_the_engine(services):
     once = {name for name, service in services.items() if service["restart"] == "no"}
 
     assert once == {"release", "keys"}
-    assert {service["restart"] for name, service in services.items() if name not in once} == {"unless-stopped"}
+    # An engine that was killed stops what it finds running when it is back, and `unless-stopped` then keeps it stopped.
+    assert {service["restart"] for name, service in services.items() if name not in once} == {"always"}
 
 
 def test_workers_and_beat_replace_the_health_check_of_the_image(services):
