@@ -163,8 +163,9 @@ def test_a_backup_taken_while_payouts_were_frozen_freezes_anew_and_opens_address
     backup = site.back_up()
     site.ask("UPDATE wallets_chainstate SET account = 4, next_index = 9")
 
-    site.restore(str(backup), "--replace")
+    said = site.restore(str(backup), "--replace")
 
+    assert re.search(r"^litecoin: the backup knew its blocks up to -1$", said, re.MULTILINE)
     assert site.ask("SELECT account, next_index FROM wallets_chainstate") == [(5, 0)]
     reasons = [
         reason for (reason,) in site.ask("SELECT reason FROM wallets_freeze WHERE lifted_at IS NULL ORDER BY id")

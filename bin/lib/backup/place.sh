@@ -30,7 +30,7 @@ find_server() {
     PGHOST=${DATABASE_CONTAINER:-postgis}
     command -v docker >/dev/null || fail "$HERE is neither a checkout nor a server: docker is not here."
     if docker version >/dev/null 2>&1; then DOCKER=(docker) COMPOSE=(docker-compose); else
-        DOCKER=(sudo -n /usr/bin/docker) COMPOSE=(sudo -n -E /usr/bin/docker-compose)
+        DOCKER=(sudo -n /usr/bin/docker) COMPOSE=(sudo -n -E /usr/local/bin/docker-compose)
     fi
     "${DOCKER[@]}" version >/dev/null 2>&1 || fail "the Docker engine does not answer $(id -un)." \
         "Start it (systemctl start docker), or run this as the deploy user or root."

@@ -80,6 +80,7 @@ swap() {
     merge_journal "$STAGE/checked/payouts.journal"
     put_media "$STAGE/checked/media.tar"
     exchange
+    attempt "reading the chains' heights" ask --command="SELECT code || ': the backup knew its blocks up to ' || height FROM wallets_chainstate"
 }
 
 # merge_journal SAVED: the journal on disk is never replaced. Lines of the backup that it lacks (a lost disk) are appended.
