@@ -142,7 +142,7 @@ def test_a_wiped_database_comes_back_as_it_was_and_pays_nothing(site):
     assert len(after) > 30
     assert after == before
     assert site.ask("SELECT scope, lifted_at FROM wallets_freeze") == [("ALL", None)]
-    assert "reconcile --since" in said
+    assert "reconcile --chain CHAIN --since HEIGHT" in said
     assert site.databases() == [site.database.name], "the empty one is gone"
 
 
