@@ -22,7 +22,8 @@ RUN set -eux; \
     find /opt/venv -path '*/locale/*' -depth -type d -name LC_MESSAGES -not -path '*/en/*' -not -path '*/ru/*' \
         -exec rm -rf {} +; \
     find /opt/venv -path '*/embit/util/prebuilt/*' -not -name "*linux_$(uname -m).so" -type f -delete; \
-    find /opt/venv -name '*.so' -exec strip --strip-unneeded {} +
+    find /opt/venv -name '*.so' -exec strip --strip-unneeded {} +; \
+    /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib
 
 FROM ${BASE_IMAGE}
 # GeoDjango loads GDAL, GEOS and PROJ when it is imported; GDAL alone brings most of this layer. libpq speaks to PostGIS.
@@ -41,13 +42,18 @@ RUN set -eux; \
 
 COPY --from=build /opt/venv /opt/venv
 COPY . /app
-# Bytecode now, because a read-only root could not keep it later; .venv is where the scripts in bin/ look for Python.
+# Bytecode now (the packages have theirs), because a read-only root could not keep it later; .venv is where the scripts in
+# bin/ look for Python. Of the layers above, a release with the same pins sends none again.
 RUN set -eux; \
+    if [ ! -f /app/staticfiles/staticfiles.json ] || [ -e /app/ENVIRONMENT ]; then \
+        echo 'error: this builds from the folder that bin/steps/copy-files gathers: run bin/images app' >&2; \
+        exit 1; \
+    fi; \
     mv /app/entrypoint.sh /entrypoint.sh; \
     chmod 755 /entrypoint.sh /app/bin/*; \
     rm /app/Dockerfile; \
     ln -s /opt/venv /app/.venv; \
-    /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib /app
+    /opt/venv/bin/python -m compileall -q -j 0 /app
 
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/tmp \
