@@ -282,3 +282,26 @@ def test_the_passphrase_may_come_from_a_file_and_is_in_no_programs_arguments(sit
     assert not [line for line in record.read_text().splitlines() if "owner-pass" in line and "=" not in line.split()[0]]
     assert PASSPHRASE.encode() not in backup.read_bytes()
     assert site.run("backup", "--verify", str(backup)).returncode == 0
+
+
+def test_a_checkouts_own_cluster_is_started_for_a_backup_and_stopped_after_it(site):
+    tree = site.folder / "checkout"
+    (tree / "bin" / "lib").mkdir(parents=True)
+    (tree / "manage.py").touch()
+    shutil.copy(ROOT / "bin" / "backup", tree / "bin")
+    shutil.copytree(ROOT / "bin" / "lib" / "backup", tree / "bin" / "lib" / "backup")
+    address = {name: value for name, value in site.variables.items() if name.startswith("POSTGIS_")}
+    lines = "".join(f"echo {name}={value}\n" for name, value in address.items())
+    cluster = tree / "bin" / "postgis"
+    cluster.write_text(f'#!/bin/sh\necho "$*" >>{tree}/calls\n[ "$1" = env ] || exit 0\n{lines}')
+    cluster.chmod(0o755)
+
+    done = subprocess.run(
+        [tree / "bin" / "backup"],
+        env={"PATH": os.environ["PATH"], "BACKUP_PASSPHRASE": PASSPHRASE},
+        capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert (tree / "calls").read_text().splitlines() == ["start run", "env run", "stop run"]
+    assert len(list((tree / "var" / "backups").glob("*.backup"))) == 1

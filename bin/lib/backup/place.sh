@@ -46,7 +46,7 @@ find_checkout() {
 }
 
 load_variables() {
-    if [[ ! -f $1 ]]; then return; fi
+    if [[ ! -e $1 ]]; then return; fi
     [[ -r $1 ]] || fail "$1 cannot be read by $(id -un)." "It belongs to the deploy user: run this as that one."
     set -a
     # shellcheck disable=SC1090 # KEY=value lines, quoted for a shell
