@@ -38,11 +38,12 @@ def parse_yaml(text: str) -> Any:
     return json.loads(done.stdout)
 
 
-def run_config(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+def run_config(variables: dict[str, str], *overrides: Path) -> subprocess.CompletedProcess[str]:
     """Run `docker-compose config` with these variables and no others but the machine's own PATH and HOME."""
+    files = [f"--file={path}" for path in (ROOT / "docker-compose.yml", *overrides)]
     machine = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        ["docker-compose", "--project-name", "nexchange", "--file", str(ROOT / "docker-compose.yml"), "config"],
+        ["docker-compose", "--project-name", "nexchange", *files, "config"],
         env=machine | variables,
         capture_output=True,
         text=True,
@@ -51,8 +52,8 @@ def run_config(variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def read_services(**variables: str) -> dict[str, dict[str, Any]]:
-    """Return the services as docker-compose resolves them."""
-    result = run_config(REQUIRED | variables)
+def read_services(*overrides: Path, **variables: str) -> dict[str, dict[str, Any]]:
+    """Return the services as docker-compose resolves them, with further files laid over ours."""
+    result = run_config(REQUIRED | variables, *overrides)
     assert result.returncode == 0, result.stderr
     return parse_yaml(result.stdout.replace("$$", "$"))["services"]

@@ -134,6 +134,24 @@ def test_nothing_waits_for_a_database_that_may_be_elsewhere(services):
     assert read_services(DATABASE_CONTAINER="db.example")["app"]["environment"]["DATABASE_CONTAINER"] == "db.example"
 
 
+def test_a_file_laid_over_it_decides_on_ports_further_volumes_and_the_local_database(tmp_path):
+    override = tmp_path / "override.yml"
+    override.write_text(
+        "services:\n"
+        '  nginx: {ports: ["8080:80", "8443:443"]}\n'
+        '  app: {volumes: ["/srv/more:/more:ro"]}\n'
+        "  postgis: {profiles: [local-database]}\n",
+        encoding="utf-8",
+    )
+
+    laid_over = read_services(override)
+
+    assert laid_over["nginx"]["ports"] == [{"published": 8080, "target": 80}, {"published": 8443, "target": 443}]
+    assert laid_over["app"]["volumes"] == ["/nexchange/html:/usr/share/nginx/html:rw", "/srv/more:/more:ro"]
+    assert laid_over["postgis"]["profiles"] == ["local-database"]  # `up` leaves it out
+    assert {name for name in laid_over if "depends_on" in laid_over[name]} == set()
+
+
 def test_folders_of_the_server_are_where_the_description_says(services):
     assert "/nexchange/database:/var/lib/postgresql/data:rw" in services["postgis"]["volumes"]
     assert "/nexchange/etc/nginx:/etc/nginx:ro" in services["nginx"]["volumes"]
