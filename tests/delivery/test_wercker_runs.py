@@ -266,6 +266,7 @@ def test_an_image_that_is_not_there_is_named_with_the_way_to_it(project):
 
     assert ran.returncode == 1
     assert "the image wercker-trial/none:x is not on this machine" in ran.stderr
+    assert "could not clean up" not in ran.stdout
 
 
 def test_an_image_built_from_the_box_is_clean_and_not_pushed_with_docker_local(project):

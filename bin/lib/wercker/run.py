@@ -217,7 +217,7 @@ class Run:
         try:
             self._engine.call(*command)
         except EngineFailure as error:
-            if "No such" not in error.said:
+            if "No such" not in error.said and "not found" not in error.said:  # it was never made
                 self._printer.heading(f"could not clean up: {error.said}")
 
 
