@@ -22,6 +22,7 @@ import pytest
 from tests.nodes import free_port
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.slow
 KEY = "0123456789abcdef0123456789abcdef01234567"
 ENVIRONMENTS = ("development", "test", "staging", "production")
 ADMIN = str(Path(sys.executable).with_name("newrelic-admin"))
