@@ -8,7 +8,9 @@ update_system() {
     local waiting
     # A lost connection may have ended an earlier run in the middle of a package.
     if [[ -n $(dpkg --audit) ]]; then change "packages left half-installed" dpkg --configure -a; fi
-    if [[ $DRY_RUN == yes ]]; then
+    if have_fresh_lists; then
+        already "package lists"
+    elif [[ $DRY_RUN == yes ]]; then
         line "package lists" "would be refreshed"
     else
         CHANGES=$((CHANGES - 1)) # reading lists changes nothing
@@ -18,11 +20,16 @@ update_system() {
     if ((waiting == 0)); then already "updates"; else change "updates: $waiting packages" upgrade_system; fi
 }
 
+# have_fresh_lists: read within the last quarter of an hour, so that repeating a run does not take longer than looking.
+have_fresh_lists() {
+    [[ -n $(find /var/lib/apt/lists -maxdepth 0 -mmin -15) ]] && compgen -G '/var/lib/apt/lists/*_Packages*' >/dev/null
+}
+
 # refresh_lists: the lock on the lists knows no time-out of its own, and a run that lost its connection may still hold it.
 refresh_lists() {
     local said
     for _ in {1..60}; do
-        said=$(apt-get update 2>&1) && return
+        said=$(apt-get update 2>&1) && touch /var/lib/apt/lists && return
         [[ $said == *"Could not get lock"* ]] || break
         sleep 2
     done
