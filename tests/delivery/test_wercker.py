@@ -1,6 +1,7 @@
 """The facts about wercker's command line that need no engine: the file, the variables, the flags, the ignored files."""
 
 import io
+import subprocess
 import tarfile
 
 import pytest
@@ -313,3 +314,40 @@ def test_the_copy_leaves_out_what_is_ignored_and_belongs_to_root(project):
         assert sorted(found) == ["source/.werckerignore", "source/folder", "source/folder/kept", "source/link"]
         assert found["source/folder/kept"] == (0, "0o755")
         assert archive.getmember("source/link").linkname == "folder/kept"
+
+
+# --- Remote runs ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "read"),
+    [
+        (["build"], {}, True),
+        (["dev"], {"CI": "true"}, True),
+        (["build"], {"CI": "true"}, False),
+        (["build"], {"WERCKER_REMOTE": "true"}, False),
+        (["deploy"], {}, False),
+        (["workflow", "all"], {}, False),
+    ],
+)
+def test_a_remote_run_does_not_read_the_tracked_file(project, arguments, variables, read):
+    step = "steps: [{script: {code: 'true'}}]"
+    workflow = "workflows: [{name: all, pipelines: [{name: deploy}]}]"
+    project.write("wercker.yml", f"box: b\nbuild: {{{step}}}\ndev: {{{step}}}\ndeploy: {{{step}}}\n{workflow}\n")
+    project.write("ENVIRONMENT", "no assignment\n")
+
+    told = project.run(*arguments, PATH=str(project.folder), **variables)
+
+    # Whoever reads it stumbles over its line; the others get as far as the missing docker.
+    assert ("ENVIRONMENT, line 1 is not NAME=value" in told.stderr) is read
+    assert ("there is no Docker here" in told.stderr) is not read
+
+
+def test_a_remote_build_of_changes_without_a_commit_is_said_loudly(project):
+    project.write("wercker.yml", "box: b\nbuild: {steps: [{script: {code: 'true'}}]}\n")
+    subprocess.run(["git", "init", "--quiet", project.folder], check=True)
+    project.write("docker", "#!/bin/sh\nexit 1\n", 0o755)
+    path = f"{project.folder}:/usr/bin:/bin"
+
+    assert "in no commit" in project.run("build", PATH=path, WERCKER_REMOTE="true").stdout
+    assert "in no commit" not in project.run("build", PATH=path).stdout

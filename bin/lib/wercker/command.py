@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,6 +76,10 @@ def main(arguments: Sequence[str]) -> int:
         remote = asked.environment is not None or "deploy" in names or _in_ci(asked.command)
         variables = collect_variables(os.environ, _read_file(asked.environment, remote=remote))
         printer = Printer(variables.secrets)
+        if remote and "deploy" not in names[:1] and _has_uncommitted_changes():
+            printer.heading(
+                "WARNING: the tree holds changes that are in no commit; the image is tagged with the last commit"
+            )
         interrupts.listen()
         engine = Engine(interrupts)
         engine.check()
@@ -121,6 +126,14 @@ def _pipelines_of(asked: argparse.Namespace, config: Config) -> tuple[str, ...]:
 def _in_ci(command: str) -> bool:
     """A build server says CI=true; somebody who develops there all the same means `dev`."""
     return command != "dev" and os.environ.get("WERCKER_REMOTE", os.environ.get("CI", "")) in ("true", "1")
+
+
+def _has_uncommitted_changes() -> bool:
+    try:
+        asked = subprocess.run(["git", "status", "--porcelain"], capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return asked.returncode == 0 and bool(asked.stdout)
 
 
 def _read_file(given: Path | None, *, remote: bool) -> dict[str, str]:
