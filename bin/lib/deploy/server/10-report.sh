@@ -1,0 +1,70 @@
+# Runs on the server, sent over ssh by bin/deploy: how its steps report, who may run them, and one deploy at a time.
+# shellcheck shell=bash disable=SC2153,SC2154
+
+set -euo pipefail
+export NEXCHANGE_ROOT=${NEXCHANGE_ROOT:-/nexchange} COMPOSE_PROJECT_NAME=nexchange COMPOSE_INTERACTIVE_NO_CLI=1
+STATE=$NEXCHANGE_ROOT/state
+NEEDED_BYTES=$((2 * 1024 * 1024 * 1024)) # an image, its layers while they are unpacked, and a backup
+STEP_LOG=''
+
+fail() {
+    printf '\nerror: %s\n' "$1" >&2
+    shift
+    if (($# > 0)); then printf '       %s\n' "$@" >&2; fi
+    exit 1
+}
+
+# step NAME COMMAND...: in a subshell, its output shown only when it fails.
+step() {
+    local name=$1 began=$SECONDS status=0
+    shift
+    printf '  %-44s ' "$name"
+    # In the background, because `||` would switch the subshell's own `set -e` off.
+    (set -e && "$@") >"$STEP_LOG" 2>&1 </dev/null &
+    wait $! || status=$?
+    if ((status == 0)); then
+        printf 'done (%ss)\n' $((SECONDS - began))
+        return
+    fi
+    printf 'failed (%ss)\n\n' $((SECONDS - began))
+    tail -n 30 "$STEP_LOG" >&2
+    explain "$name"
+    return "$status"
+}
+
+# explain STEP: what the output of a failed step means, as far as it is known.
+explain() {
+    local cause
+    case $(<"$STEP_LOG") in
+        *"no space left"*) cause="the server's disk is full. Free some: docker image prune --all, old files in $NEXCHANGE_ROOT/backups." ;;
+        *"port is already allocated"* | *"address already in use"*) cause="a port of PORTS_PARAM is taken by another program of the server: ss -ltnp names it." ;;
+        *"unauthorized"* | *"authentication required"*) cause="the registry does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD." ;;
+        *"manifest unknown"* | *"not found: manifest"*) cause="the image is not in the registry. Was the build pushed?" ;;
+        *"Cannot connect to the Docker daemon"*) cause="the server's Docker engine does not answer. Start it: systemctl start docker." ;;
+        *) return 0 ;;
+    esac
+    printf '\nerror: %s: %s\n' "$1" "$cause" >&2
+}
+
+docker() { sudo -n /usr/bin/docker "$@"; }
+compose() { (cd "$NEXCHANGE_ROOT" && sudo -n -E /usr/local/bin/docker-compose "$@"); }
+container() { printf 'nexchange_%s_1' "$1"; }
+
+# take_turn: the lock lasts as long as this shell.
+take_turn() {
+    mkdir -p "$STATE"
+    STEP_LOG=$(mktemp)
+    exec 9>>"$STATE/deploy.lock"
+    if flock --nonblock 9; then return; fi
+    printf '  another deploy is under way: waiting for its end\n'
+    flock --wait "${DEPLOY_WAIT_SECONDS:-900}" 9 || fail "the other deploy has not ended within ${DEPLOY_WAIT_SECONDS:-900} s." "Try again later."
+}
+
+check_server() {
+    local free
+    docker version >/dev/null 2>"$STEP_LOG" || { cat "$STEP_LOG" >&2 && fail "the Docker engine does not answer $(id -un)." \
+        "Start it (systemctl start docker); bin/provision gives the right to use it."; }
+    free=$(df --output=avail -B1 "$(docker info --format '{{.DockerRootDir}}')" | tail -n 1)
+    ((free > NEEDED_BYTES)) || fail "the server has $((free / 1024 / 1024)) MB left for images; a deploy needs $((NEEDED_BYTES / 1024 / 1024))." \
+        "Free some: docker image prune --all, old files in $NEXCHANGE_ROOT/backups."
+}

@@ -1,0 +1,96 @@
+# Runs on the server: the files of a deploy: nginx's configuration, compose's override, the variables, the scripts.
+# shellcheck shell=bash disable=SC2153,SC2154
+
+PLACED=(etc/nginx/nginx.conf docker-compose.yml docker-compose.override.yml target.env)
+
+# check_nginx: the new configuration, in the image that will run it, before it lies where nginx reads it.
+check_nginx() {
+    mkdir -p "$STAGE/nginx/ssl"
+    cp "$STAGE/nginx.conf" "$STAGE/nginx/nginx.conf"
+    docker run --rm --network none --env GUNICORN_PORT --env API_REQUESTS_PER_MINUTE --tmpfs /run --volume "$STAGE/nginx:/etc/nginx:ro" \
+        --volume "$NEXCHANGE_ROOT/etc/nginx/ssl:/etc/nginx/ssl:ro" --volume "$NEXCHANGE_ROOT/letsencypt:/etc/letsencrypt:ro" \
+        "$NGINX_IMAGE" nginx -t
+}
+
+# place_files: each in one move; what was there is kept beside it for going back.
+place_files() {
+    local file
+    for file in "${PLACED[@]}"; do rm -f "$NEXCHANGE_ROOT/$file.before"; done # what an earlier deploy had kept
+    place "$STAGE/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"
+    place "$STAGE/docker-compose.yml" "$NEXCHANGE_ROOT/docker-compose.yml"
+    write_override >"$STAGE/override"
+    place "$STAGE/override" "$NEXCHANGE_ROOT/docker-compose.override.yml"
+    write_variables >"$STAGE/target.env"
+    place "$STAGE/target.env" "$NEXCHANGE_ROOT/target.env"
+    rm -rf "$NEXCHANGE_ROOT/bin.new" "$NEXCHANGE_ROOT/bin.old"
+    mv "$STAGE/bin" "$NEXCHANGE_ROOT/bin.new"
+    if [[ -d $NEXCHANGE_ROOT/bin ]]; then mv "$NEXCHANGE_ROOT/bin" "$NEXCHANGE_ROOT/bin.old"; fi
+    mv "$NEXCHANGE_ROOT/bin.new" "$NEXCHANGE_ROOT/bin"
+    write_compose >"$STAGE/compose"
+    chmod 755 "$STAGE/compose"
+    mv "$STAGE/compose" "$NEXCHANGE_ROOT/compose"
+    for file in "$STATE"/incoming-*; do [[ $file == "$STAGE" ]] || rm -rf "$file"; done
+}
+
+place() {
+    chmod 600 "$1"
+    if [[ $2 != *.env && $2 != *override.yml ]]; then chmod 644 "$1"; fi
+    if [[ -e $2 ]]; then cp -p "$2" "$2.before"; fi
+    mv "$1" "$2"
+}
+
+# put_files_back: those of the release that goes on.
+put_files_back() {
+    local file
+    for file in "${PLACED[@]}"; do
+        if [[ -e $NEXCHANGE_ROOT/$file.before ]]; then mv "$NEXCHANGE_ROOT/$file.before" "$NEXCHANGE_ROOT/$file"; fi
+    done
+    docker exec "$(container nginx)" nginx -s reload
+}
+
+# write_override: VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER as compose understands them.
+write_override() {
+    local words=() at service
+    printf '# Written by the deploy from VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER: change those.\nservices:\n'
+    read -ra words <<<"${PORTS_PARAM:-}"
+    if ((${#words[@]} > 0)); then
+        printf '  nginx:\n    ports:\n'
+        for ((at = 1; at < ${#words[@]}; at += 2)); do printf '      - "%s"\n' "${words[at]}"; done
+    fi
+    read -ra words <<<"${VOLUMES_PARAM:-}"
+    if ((${#words[@]} > 0)); then
+        for service in app app_next; do
+            printf '  %s:\n    volumes:\n' "$service"
+            for ((at = 1; at < ${#words[@]}; at += 2)); do printf '      - "%s"\n' "${words[at]//\$/\$\$}"; done
+        done
+    fi
+    if [[ ${DATABASE_CONTAINER:-postgis} != postgis ]]; then
+        printf '  postgis:\n    profiles: [elsewhere]\n'
+    else
+        printf '  redis: {}\n'
+    fi
+}
+
+# write_variables: what this release runs with, quoted for a shell; 0600.
+write_variables() {
+    local name
+    printf '# Written by the deploy. Secrets: for the deploy user alone.\n'
+    for name in $SITE_NAMES NGINX_IMAGE POSTGIS_IMAGE REDIS_IMAGE CHAINS_IMAGE APP_IMAGE; do
+        if [[ -n ${!name+set} ]]; then printf '%s=%q\n' "$name" "${!name}"; fi
+    done
+}
+
+write_compose() {
+    cat <<'SCRIPT'
+#!/usr/bin/env bash
+# docker-compose with the variables of the running release: /nexchange/compose ps
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+set -a
+source target.env
+NEXCHANGE_ROOT=$PWD COMPOSE_PROJECT_NAME=nexchange
+set +a
+if ((EUID == 0)); then exec /usr/local/bin/docker-compose "$@"; fi
+exec sudo -n -E /usr/local/bin/docker-compose "$@"
+SCRIPT
+}

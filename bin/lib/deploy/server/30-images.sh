@@ -1,0 +1,50 @@
+# Runs on the server: images by digest, pulled with a password that is on this disk only as long as that takes.
+# shellcheck shell=bash disable=SC2153,SC2154
+
+SERVICES=(NGINX_IMAGE POSTGIS_IMAGE REDIS_IMAGE CHAINS_IMAGE)
+
+# choose_services: the images beside the app stay what they are, unless this is the first deploy or it was asked for.
+choose_services() {
+    local name new
+    if [[ -f $STATE/services.env && ${DEPLOY_SERVICES:-no} != yes ]]; then
+        set -a
+        # shellcheck source=/dev/null
+        source "$STATE/services.env"
+        set +a
+    fi
+    for name in "${SERVICES[@]}"; do
+        new=NEW_$name
+        if [[ -n ${!new:-} && (-z ${!name:-} || ${DEPLOY_SERVICES:-no} == yes) ]]; then export "$name=${!new}"; fi
+    done
+}
+
+keep_services() {
+    local name
+    for name in "${SERVICES[@]}"; do if [[ -n ${!name:-} ]]; then printf '%s=%q\n' "$name" "${!name}"; fi; done >"$STATE/services.env"
+}
+
+pull_images() {
+    local name login registry=''
+    login=$(umask 077 && mktemp -d "$STATE/login.XXXXXX")
+    # shellcheck disable=SC2064
+    trap "rm -rf '$login'" EXIT
+    if [[ $DOCKER_HUB_REPO == */* && ${DOCKER_HUB_REPO%%/*} == *[.:]* ]]; then registry=${DOCKER_HUB_REPO%%/*}; fi
+    # shellcheck disable=SC2086
+    printf '%s' "$DOCKER_HUB_PASSWORD" | docker --config "$login" login --username "$DOCKER_HUB_USER" --password-stdin $registry
+    for name in APP_IMAGE "${SERVICES[@]}"; do
+        if [[ -n ${!name:-} ]] && ! docker image inspect "${!name}" >/dev/null 2>&1; then docker --config "$login" pull --quiet "${!name}"; fi
+    done
+    # shellcheck disable=SC2086
+    docker --config "$login" logout $registry
+}
+
+# forget_old_images: all of the site's but the one that runs and the one before it.
+forget_old_images() {
+    local reference kept
+    kept=$(cat "$STATE/running" "$STATE/previous" 2>/dev/null || true)
+    for reference in $(docker image ls --digests --format '{{.Repository}}@{{.Digest}}' "$DOCKER_HUB_REPO"); do
+        if [[ $kept != *"$reference"* && " ${NGINX_IMAGE:-} ${POSTGIS_IMAGE:-} ${REDIS_IMAGE:-} ${CHAINS_IMAGE:-} " != *" $reference "* ]]; then
+            docker image rm "$reference" >/dev/null 2>&1 || true # in use by a container that was stopped by hand
+        fi
+    done
+}

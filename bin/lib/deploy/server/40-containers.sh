@@ -1,0 +1,103 @@
+# Runs on the server: containers started, watched and asked; nothing here decides what a failure means.
+# shellcheck shell=bash disable=SC2153,SC2154
+
+WORKERS=(worker worker_litecoin worker_ethereum beat)
+HEALTH_SECONDS=${HEALTH_SECONDS:-180}
+# shellcheck disable=SC2034
+FLAG=$NEXCHANGE_ROOT/etc/nginx/release/next
+
+state_of() { docker inspect --format "$2" "$(container "$1")" 2>/dev/null || true; }
+
+# wait_healthy SERVICE: fail as soon as it starts again and again, not only when the time is over.
+wait_healthy() {
+    local limit=$((SECONDS + HEALTH_SECONDS)) state
+    while :; do
+        state=$(state_of "$1" '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}} {{.RestartCount}}')
+        case $state in
+            "running healthy "*) return ;;
+            exited* | dead* | *" unhealthy "*) break ;;
+        esac
+        if ((${state##* } > 1)); then break; fi
+        ((SECONDS < limit)) || break
+        sleep 1
+    done
+    docker logs --tail 25 "$(container "$1")" 2>&1
+    printf 'error: %s does not get healthy: %s (state, health, restarts)\n' "$1" "$state"
+    return 1
+}
+
+# wait_running SERVICE...: for those whose health is asked only once a minute: up, and not starting over and over.
+wait_running() {
+    local service round
+    for ((round = 0; round < 8; round++)); do
+        sleep 1
+        for service in "$@"; do
+            if [[ $(state_of "$service" '{{.State.Status}} {{.RestartCount}}') != "running 0" ]]; then
+                docker logs --tail 25 "$(container "$service")" 2>&1
+                printf 'error: %s does not stay up.\n' "$service"
+                return 1
+            fi
+        done
+    done
+}
+
+# ask_site: a page through nginx over https, as a customer would, from inside the network. The certificate is the operator's
+# affair: only its presence is asked for here.
+ask_site() {
+    docker exec -i "$(container "$1")" python - "${ALLOWED_HOSTS%%,*}" <<'PYTHON'
+import http.client, ssl, sys, time
+context = ssl.create_default_context()
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+host = sys.argv[1].lstrip(".*") or "localhost"
+for attempt in range(20):
+    try:
+        site = http.client.HTTPSConnection("nginx", timeout=10, context=context)
+        site.request("GET", "/en/", headers={"Host": host})
+        status = site.getresponse().status
+        if status == 200:
+            sys.exit(0)
+        print("GET /en/ answered", status)
+    except OSError as error:
+        print("nginx:", error)
+    time.sleep(1)
+sys.exit("the site does not answer through nginx")
+PYTHON
+}
+
+start_services() {
+    local wanted=(redis nginx)
+    if [[ ${DATABASE_CONTAINER:-postgis} == postgis ]]; then wanted+=(postgis); fi
+    if is_demo; then wanted+=(litecoin ethereum); fi
+    if [[ ${DEPLOY_SERVICES:-no} == yes ]]; then compose up -d --no-deps "${wanted[@]}"; else
+        compose up -d --no-deps --no-recreate "${wanted[@]}"
+    fi
+}
+
+reload_nginx() { if ! cmp -s "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"{.before,}; then docker exec "$(container nginx)" nginx -s reload; fi; }
+
+is_demo() { [[ ,${COMPOSE_PROFILES:-}, == *,demo,* ]]; }
+
+# make_demo_keys: once; a demo's nodes and public keys are known only here.
+make_demo_keys() {
+    if ! is_demo; then return; fi
+    if [[ ! -s $STATE/demo.env ]]; then
+        compose run --rm -T keys >"$STATE/demo.env.new"
+        mv "$STATE/demo.env.new" "$STATE/demo.env"
+    fi
+}
+
+use_demo_keys() {
+    if ! is_demo; then return; fi
+    set -a
+    # shellcheck source=/dev/null
+    source "$STATE/demo.env"
+    LITECOIN_RPC_URL=${LITECOIN_RPC_URL:-http://demo:demo@litecoin:19443}
+    ETHEREUM_RPC_URL=${ETHEREUM_RPC_URL:-http://ethereum:18545}
+    set +a
+}
+
+demo_services() { if is_demo; then printf 'miner'; fi; }
+drain() { sleep "$DRAIN_SECONDS"; }
+# shellcheck disable=SC2046
+start_workers() { compose up -d --no-deps "${WORKERS[@]}" $(demo_services) && wait_running "${WORKERS[@]}"; }
+stop_workers() { compose stop "${WORKERS[@]}"; }

@@ -1,0 +1,60 @@
+# Sourced by bin/deploy: the variables of a target, checked before anything is touched, and which of them travel.
+# shellcheck shell=bash
+
+# What a deploy is given; the defaults are those that a served site has.
+export DATABASE_CONTAINER=${DATABASE_CONTAINER:-postgis} DJANGO_SETTINGS_MODULE=${DJANGO_SETTINGS_MODULE:-nexchange.settings_prod}
+export SITE_MODE=${SITE_MODE:-live} GUNICORN_PORT=${GUNICORN_PORT:-8000} PORTS_PARAM=${PORTS_PARAM:--p 80:80 -p 443:443}
+export VOLUMES_PARAM=${VOLUMES_PARAM:-} DRAIN_SECONDS=${DRAIN_SECONDS:-30} DEPLOY_SERVICES=${DEPLOY_SERVICES:-no}
+
+# Everything that docker-compose.yml and the server's scripts read; names that are not set are not sent.
+sent_names() {
+    printf '%s\n' NEXCHANGE_ROOT DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_HUB_REPO APP_IMAGE NEW_NGINX_IMAGE NEW_POSTGIS_IMAGE \
+        NEW_REDIS_IMAGE NEW_CHAINS_IMAGE DEPLOY_SERVICES VOLUMES_PARAM PORTS_PARAM HEALTH_SECONDS
+    site_names
+}
+
+# shellcheck disable=SC2016 # the dollars are those of the file
+# What the site is made of: kept on the server, for the operator's own use of docker-compose.
+site_names() {
+    grep -oE '\$\{[A-Z][A-Z0-9_]+|^ +[A-Z][A-Z0-9_]+:$' docker-compose.yml | tr -d ' :${' | grep -vE '_IMAGE$|^NEXCHANGE_ROOT$' | sort -u
+    printf '%s\n' DATABASE_CONTAINER COMPOSE_PROFILES DRAIN_SECONDS BACKUP_PASSPHRASE
+}
+
+check_values() {
+    bin/steps/require SSH_USER DEST_HOST_ADDR SSH_HOST_KEY 'PEM_FILE_CONTENT|PEM_FILE_CONTENT_PRIVATE' \
+        DOCKER_HUB_REPO DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_IMAGE_TAG POSTGIS_ENV_POSTGRES_USER \
+        POSTGIS_ENV_POSTGRES_PASSWORD POSTGIS_ENV_POSTGRES_DB APP_DB_PASSWORD SECRET_KEY TOKEN_KEY ALLOWED_HOSTS BACKUP_PASSPHRASE
+    [[ $DEST_HOST_ADDR =~ ^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$ ]] ||
+        fail "DEST_HOST_ADDR is '$DEST_HOST_ADDR', neither HOST nor HOST:PORT."
+    [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
+    check_number GUNICORN_PORT "$GUNICORN_PORT"
+    check_number DRAIN_SECONDS "$DRAIN_SECONDS"
+    check_pairs VOLUMES_PARAM -v '^[^:]+(:[^:]+){1,2}$'
+    check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
+}
+
+check_number() { [[ $2 =~ ^[0-9]{1,5}$ ]] || fail "$1 is '$2', not a whole number."; }
+
+# check_pairs NAME OPTION PATTERN: a list of values, each after its option, as `docker run` takes them.
+check_pairs() {
+    local words at
+    read -ra words <<<"${!1}"
+    for ((at = 0; at < ${#words[@]}; at += 2)); do
+        [[ ${words[at]} == "$2" && ${words[at + 1]:-} =~ $3 ]] ||
+            fail "$1 is '${!1}': each value must follow $2 and look like those of docker run $2." "See readme_wercker.md, Variables."
+    done
+}
+
+# find_images: by digest, what the registry holds now under the tag of this commit, and of the images beside the site.
+find_images() {
+    local name digest
+    APP_IMAGE=$DOCKER_HUB_REPO@$(bin/promote --show "$DOCKER_IMAGE_TAG-$(<COMMIT)") ||
+        fail "the image of this build cannot be found (see above)."
+    export APP_IMAGE
+    for name in nginx postgis redis chains; do
+        if [[ $name == chains && ,${COMPOSE_PROFILES:-}, != *,demo,* ]]; then continue; fi
+        digest=$(bin/promote --show "$name") || fail "the image of $name is not in $DOCKER_HUB_REPO." \
+            "Push it once: bin/images --push nginx postgis redis chains"
+        export "NEW_${name^^}_IMAGE=$DOCKER_HUB_REPO@$digest"
+    done
+}
