@@ -32,3 +32,15 @@ wait_for() {
         sleep 0.2
     done
 }
+
+# open_network: engines keep their networks apart; this one plays the Internet, which a pipeline's box must reach. Needs root.
+open_network() {
+    close_network
+    as_root iptables -I DOCKER-USER -s "$REHEARSAL_PREFIX.0/24" -j ACCEPT
+    as_root iptables -I DOCKER-USER -d "$REHEARSAL_PREFIX.0/24" -j ACCEPT
+}
+
+close_network() {
+    while as_root iptables -D DOCKER-USER -s "$REHEARSAL_PREFIX.0/24" -j ACCEPT 2>/dev/null; do :; done
+    while as_root iptables -D DOCKER-USER -d "$REHEARSAL_PREFIX.0/24" -j ACCEPT 2>/dev/null; do :; done
+}

@@ -1,0 +1,56 @@
+# Sourced by bin/rehearse: what must be true when all is done.
+# shellcheck shell=bash
+
+LEAST_OF_EACH_KIND=2000 # over the three releases
+
+target_sql() { target_docker exec -i nexchange_postgis_1 psql --quiet --tuples-only --no-align --username exchange exchange; }
+
+# orders_exist_once: every order that a customer was told of is in the database, once, and no POST made two.
+orders_exist_once() {
+    local accepted=$REHEARSAL_DIR/accepted found=$REHEARSAL_DIR/found
+    python3 - "$REHEARSAL_DIR"/load/*.json >"$accepted" <<'PYTHON'
+import json, sys
+references = [reference for file in sys.argv[1:] for reference in json.load(open(file, encoding="utf-8"))["orders"]]
+print("\n".join(sorted(references)))
+PYTHON
+    echo "SELECT reference FROM orders_order WHERE reference LIKE '%' ORDER BY reference" | target_sql | LC_ALL=C sort >"$found"
+    LC_ALL=C sort -o "$accepted" "$accepted"
+    [[ -s $accepted ]] || fail "no order was accepted at all."
+    [[ -z $(uniq -d "$accepted") ]] || fail "an order was promised twice: $(uniq -d "$accepted" | head -n 3)"
+    [[ -z $(comm -23 "$accepted" "$found") ]] || fail "promised, but not in the database: $(comm -23 "$accepted" "$found" | head -n 3)"
+    # The orders that were placed apart from the load are the only others.
+    printf '%s accepted, %s in the database\n' "$(wc -l <"$accepted")" "$(wc -l <"$found")"
+    (($(wc -l <"$found") - $(wc -l <"$accepted") <= OTHER_ORDERS)) || fail "the database has orders that nobody was told of."
+}
+
+# log_agrees: nginx counted the same accepted orders, and answered nothing with a 5xx.
+log_agrees() {
+    local log=$REHEARSAL_DIR/nginx.log accepted
+    target_docker logs nexchange_nginx_1 >"$log" 2>/dev/null
+    accepted=$(grep -c '"POST /en/api/v1/orders/ [^"]*" 201 ' "$log" || true)
+    (($(wc -l <"$REHEARSAL_DIR/accepted") + OTHER_ORDERS == accepted)) ||
+        fail "nginx answered $accepted orders with 201, customers counted $(wc -l <"$REHEARSAL_DIR/accepted") and $OTHER_ORDERS apart from the load."
+    if grep -E '" 5[0-9][0-9] ' "$log" | head -n 5 | grep .; then fail "nginx answered requests with 5xx (above)."; fi
+}
+
+# enough_requests: at least $LEAST_OF_EACH_KIND of each kind over the releases that went well.
+enough_requests() {
+    python3 - "$LEAST_OF_EACH_KIND" "$REHEARSAL_DIR"/load/release-[123]*.json <<'PYTHON'
+import json, sys
+least, *files = sys.argv[1:]
+totals = {}
+for file in files:
+    for kind, figures in json.load(open(file, encoding="utf-8"))["kinds"].items():
+        totals[kind] = totals.get(kind, 0) + figures["requests"]
+print(totals)
+short = [f"{kind}: {count}" for kind, count in totals.items() if count < int(least)]
+if short or len(totals) < 3:
+    sys.exit(f"error: too few requests for a proof: {short or totals}")
+PYTHON
+}
+
+nothing_failed() {
+    local failed
+    failed=$(awk -F '\t' '$4 ~ /^[1-9]/' "$TABLE")
+    [[ -z $failed ]] || fail "requests failed: $failed"
+}

@@ -1,0 +1,85 @@
+# Sourced by bin/rehearse: the checkout that a developer works in, its commits, and the commands of the documentation.
+# shellcheck shell=bash disable=SC2030,SC2031
+
+DEVELOPER=$REHEARSAL_DIR/developer # a clone of this checkout's HEAD
+
+# run_block NAME: the commands of readme_wercker.md's block of that name, as they stand there, in the developer's clone.
+run_block() {
+    (
+        cd "$DEVELOPER" || exit
+        export HOST=$TARGET_IP TARGET=rehearsal REGISTRY=$REGISTRY_HOST REPOSITORY=$REHEARSAL_DIR/site.git
+        export BASE_IMAGE=$LOCAL_BASE_IMAGE ROOT_KEY=$TARGET_KEY KNOWN_HOSTS=$REHEARSAL_DIR/known_hosts
+        export DOCKER_HUB_REPO=$REGISTRY_HOST/nexchange/site DOCKER_HUB_USER=$REGISTRY_USER DOCKER_HUB_PASSWORD=$REGISTRY_PASSWORD
+        python3 "$ROOT/bin/lib/rehearse/block.py" readme_wercker.md "$1" >"$REHEARSAL_DIR/block-$1.sh"
+        bash -euxo pipefail "$REHEARSAL_DIR/block-$1.sh"
+    )
+}
+
+# on_server COMMAND...: as the deploy user. run_server_block NAME: the commands of a block that is meant for the server.
+on_server() { docker exec --interactive --user wercker "$TARGET" "$@"; }
+run_server_block() { python3 bin/lib/rehearse/block.py readme_wercker.md "$1" | on_server bash -euxo pipefail; }
+
+clone_developer() {
+    git clone --quiet --no-hardlinks "$ROOT" "$DEVELOPER"
+    git -C "$DEVELOPER" config user.name developer
+    git -C "$DEVELOPER" config user.email developer@localhost
+}
+
+# commit_change SUBJECT: what stands changed in the developer's clone.
+commit_change() { git -C "$DEVELOPER" add -A && git -C "$DEVELOPER" commit --quiet --no-verify -m "$1"; }
+
+# A release that changes what a page shows.
+change_page() {
+    sed -i "s#</main>#<p hidden>release $1</p></main>#" "$DEVELOPER/templates/base.html"
+    commit_change "Show release $1"
+}
+
+# A release whose database has one column more; the code before it does not know that column.
+change_tables() {
+    local last
+    last=$(basename "$(find "$DEVELOPER/ticker/migrations" -name '[0-9]*.py' | sort | tail -n 1)" .py)
+    cat >"$DEVELOPER/ticker/migrations/9000_rehearsal.py" <<PYTHON
+"""Adds a column that nothing reads yet, while the code before it serves."""
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ticker", "$last")]
+    operations = [migrations.RunSQL("ALTER TABLE ticker_pair ADD COLUMN rehearsal integer", migrations.RunSQL.noop)]
+PYTHON
+    commit_change "Add a column to the pairs"
+}
+
+# A release that builds, migrates, and whose web process ends at once.
+break_web() {
+    printf '\nraise RuntimeError("this release is broken on purpose")\n' >>"$DEVELOPER/nexchange/wsgi.py"
+    commit_change "Break the web process"
+}
+
+# push_main / push_refused: what the developer's last commit does to the build host's repository.
+push_main() { run_block push; }
+
+push_refused() {
+    local before after
+    before=$(running_digest)
+    printf '\nimport os\n' >>"$DEVELOPER/core/money.py"
+    commit_change "Import what nothing uses"
+    if run_block push; then fail "a push that static validation does not pass was accepted."; fi
+    after=$(running_digest)
+    [[ $before == "$after" ]] || fail "a refused push changed what runs: $before became $after."
+    [[ -z $(git -C "$REHEARSAL_DIR/site.git" branch --contains "$(git -C "$DEVELOPER" rev-parse HEAD)") ]] ||
+        fail "a refused push is in the repository all the same."
+    git -C "$DEVELOPER" reset --quiet --hard HEAD~1
+}
+
+running_digest() { target_docker inspect --format '{{.Config.Image}}' nexchange_app_1; }
+
+# release_broken: must fail, name the cause, and leave the digest that served before.
+release_broken() {
+    local before after
+    before=$(running_digest)
+    if run_block deploy; then fail "a broken release was taken for a good one."; fi
+    after=$(running_digest)
+    [[ $before == "$after" ]] || fail "the broken release left $after running instead of $before."
+}
