@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -76,7 +77,8 @@ class TestDatabase:
             "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid DESC", [f"{self.prefix}_"]
         )
         names = [name for (name,) in cursor.fetchall()]
-        runs = [name for name in names if "_test_" in name and not _is_alive(int(name.rpartition("_")[2]))]
+        # A test may have made another beside its run's own, and named it after that: ..._test_PID_copy
+        runs = [name for name in names if (made := re.search(r"_test_(\d+)", name)) and not _is_alive(int(made[1]))]
         templates = [name for name in names if "_template_" in name and name != self.template]
         for name in runs + templates[KEPT_TEMPLATES - 1 :]:
             self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
