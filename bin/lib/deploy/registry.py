@@ -4,6 +4,7 @@ Python's own library only. The password goes into a header, never into an argume
 """
 
 import base64
+import hashlib
 import json
 import re
 import ssl
@@ -11,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 
 MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
@@ -21,7 +22,8 @@ MANIFESTS = (
 )
 HUB = "registry-1.docker.io"
 TIMEOUT_S = 30
-UNAUTHORISED, NOT_FOUND = 401, 404
+HUB_NAMES = ("docker.io", "index.docker.io", HUB)
+UNAUTHORISED, FORBIDDEN, NOT_FOUND = 401, 403, 404
 
 
 class RegistryError(Exception):
@@ -31,6 +33,8 @@ class RegistryError(Exception):
 def split_repository(repository: str) -> tuple[str, str]:
     """Return host and name of a repository as docker reads it: without a host it is Docker Hub's."""
     host, slash, name = repository.partition("/")
+    if slash and host in HUB_NAMES:
+        return HUB, name if "/" in name else f"library/{name}"
     if slash and ("." in host or ":" in host or host == "localhost"):
         return host, name
     return HUB, repository if slash else f"library/{repository}"
@@ -47,7 +51,12 @@ class Registry:
 
     def __post_init__(self) -> None:
         self.host, self.name = split_repository(self.repository)
-        self._context = ssl.create_default_context(cadata=self.ca or None)
+        try:
+            self._context = ssl.create_default_context(cadata=self.ca or None)
+        except ssl.SSLError as failure:
+            raise RegistryError(
+                "DOCKER_REGISTRY_CA is no certificate in PEM: one line, \\n for its line breaks."
+            ) from failure
         if self.ca:
             self._context.load_default_certs()
         self._authorization = ""
@@ -67,8 +76,13 @@ class Registry:
 
     def _manifest(self, tag: str) -> tuple[str, str, bytes]:
         answer = self._ask("GET", f"manifests/{tag}", headers={"Accept": ", ".join(MANIFESTS)})
-        with answer:
-            return answer.headers["Docker-Content-Digest"], answer.headers["Content-Type"], answer.read()
+        try:
+            with answer:
+                media_type, body = answer.headers["Content-Type"], answer.read()
+        except (HTTPException, OSError) as failure:
+            raise RegistryError(f"the registry at {self.host} broke off its answer: {failure}") from failure
+        # By what was read, not by what a header says of it.
+        return f"sha256:{hashlib.sha256(body).hexdigest()}", media_type, body
 
     def _ask(self, method: str, path: str, *, body: bytes | None = None, headers: dict[str, str]) -> HTTPResponse:
         url = f"https://{self.host}/v2/{self.name}/{path}"
@@ -84,7 +98,7 @@ class Registry:
                 if refusal.code != UNAUTHORISED or not first:
                     raise self._explained(refusal, path) from refusal
                 self._authorization = self._answer(challenge)
-            except (urllib.error.URLError, OSError) as failure:
+            except (urllib.error.URLError, HTTPException, OSError) as failure:
                 raise RegistryError(f"the registry at {self.host} does not answer: {failure}") from failure
         raise AssertionError  # the second attempt returns or raises
 
@@ -109,12 +123,12 @@ class Registry:
                 token = json.load(answer)
         except urllib.error.HTTPError as refusal:
             raise self._explained(refusal, "its token") from refusal
-        except (urllib.error.URLError, OSError) as failure:
+        except (urllib.error.URLError, HTTPException, OSError, ValueError) as failure:
             raise RegistryError(f"{asked['realm']} does not answer: {failure}") from failure
-        return "Bearer " + (token.get("token") or token["access_token"])
+        return "Bearer " + str(token.get("token") or token.get("access_token"))
 
     def _explained(self, refusal: urllib.error.HTTPError, what: str) -> RegistryError:
-        if refusal.code == UNAUTHORISED:
+        if refusal.code in (UNAUTHORISED, FORBIDDEN):
             return RegistryError(f"the registry at {self.host} does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD.")
         if refusal.code == NOT_FOUND:
             return RegistryError(f"{self.repository} has no {what.removeprefix('manifests/')}. Was the build pushed?")

@@ -9,7 +9,7 @@ export VOLUMES_PARAM=${VOLUMES_PARAM:-} DRAIN_SECONDS=${DRAIN_SECONDS:-30} DEPLO
 # Everything that docker-compose.yml and the server's scripts read; names that are not set are not sent.
 sent_names() {
     printf '%s\n' NEXCHANGE_ROOT DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_HUB_REPO APP_IMAGE NEW_NGINX_IMAGE NEW_POSTGIS_IMAGE \
-        NEW_REDIS_IMAGE NEW_CHAINS_IMAGE DEPLOY_SERVICES VOLUMES_PARAM PORTS_PARAM HEALTH_SECONDS
+        NEW_REDIS_IMAGE NEW_CHAINS_IMAGE DEPLOY_SERVICES VOLUMES_PARAM PORTS_PARAM HEALTH_SECONDS DEPLOY_NEEDED_MB DEPLOY_WAIT_SECONDS
     site_names
 }
 
@@ -29,7 +29,7 @@ check_values() {
     [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
     check_number GUNICORN_PORT "$GUNICORN_PORT"
     check_number DRAIN_SECONDS "$DRAIN_SECONDS"
-    check_pairs VOLUMES_PARAM -v '^[^:]+(:[^:]+){1,2}$'
+    check_pairs VOLUMES_PARAM -v "^[^:'\"]+(:[^:'\"]+){1,2}$"
     check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
 }
 

@@ -4,7 +4,7 @@
 set -euo pipefail
 export NEXCHANGE_ROOT=${NEXCHANGE_ROOT:-/nexchange} COMPOSE_PROJECT_NAME=nexchange COMPOSE_INTERACTIVE_NO_CLI=1
 STATE=$NEXCHANGE_ROOT/state
-NEEDED_BYTES=$((2 * 1024 * 1024 * 1024)) # an image, its layers while they are unpacked, and a backup
+NEEDED_MB=${DEPLOY_NEEDED_MB:-2048} # an image, its layers while they are unpacked, and a backup
 STEP_LOG=''
 
 fail() {
@@ -48,23 +48,33 @@ explain() {
 
 docker() { sudo -n /usr/bin/docker "$@"; }
 compose() { (cd "$NEXCHANGE_ROOT" && sudo -n -E /usr/local/bin/docker-compose "$@"); }
-container() { printf 'nexchange_%s_1' "$1"; }
+# container SERVICE: its id, by label: a replacement that was cut short leaves the container under another name.
+container() {
+    docker ps --all --quiet --filter label=com.docker.compose.project=nexchange --filter label=com.docker.compose.oneoff=False \
+        --filter "label=com.docker.compose.service=$1" | head -n 1
+}
 
 # take_turn: the lock lasts as long as this shell.
 take_turn() {
     mkdir -p "$STATE"
     STEP_LOG=$(mktemp)
     exec 9>>"$STATE/deploy.lock"
-    if flock --nonblock 9; then return; fi
-    printf '  another deploy is under way: waiting for its end\n'
-    flock --wait "${DEPLOY_WAIT_SECONDS:-900}" 9 || fail "the other deploy has not ended within ${DEPLOY_WAIT_SECONDS:-900} s." "Try again later."
+    if ! flock --nonblock 9; then
+        printf '  another deploy is under way: waiting for its end\n'
+        flock --wait "${DEPLOY_WAIT_SECONDS:-900}" 9 || fail "the other deploy has not ended within ${DEPLOY_WAIT_SECONDS:-900} s." "Try again later."
+    fi
+    # A password that a killed deploy left; folders of others that wait their turn are younger.
+    rm -rf "$STATE"/login.*
+    find "$STATE" -maxdepth 1 -name 'incoming-*' -mmin +1440 -exec rm -rf {} +
 }
 
 check_server() {
-    local free
+    local free folder
     docker version >/dev/null 2>"$STEP_LOG" || { cat "$STEP_LOG" >&2 && fail "the Docker engine does not answer $(id -un)." \
         "Start it (systemctl start docker); bin/provision gives the right to use it."; }
-    free=$(df --output=avail -B1 "$(docker info --format '{{.DockerRootDir}}')" | tail -n 1)
-    ((free > NEEDED_BYTES)) || fail "the server has $((free / 1024 / 1024)) MB left for images; a deploy needs $((NEEDED_BYTES / 1024 / 1024))." \
-        "Free some: docker image prune --all, old files in $NEXCHANGE_ROOT/backups."
+    for folder in "$(docker info --format '{{.DockerRootDir}}')" "$NEXCHANGE_ROOT"; do
+        free=$(df --output=avail --block-size=1M "$folder" | tail -n 1)
+        ((free > NEEDED_MB)) || fail "the server has $((free)) MB left below $folder; a deploy needs $NEEDED_MB." \
+            "Free some: docker image prune --all, old files in $NEXCHANGE_ROOT/backups."
+    done
 }

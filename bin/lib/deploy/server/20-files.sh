@@ -12,10 +12,21 @@ check_nginx() {
         "$NGINX_IMAGE" nginx -t
 }
 
-# place_files: each in one move; what was there is kept beside it for going back.
-place_files() {
+# keep_files: those of the release that serves, for going back; also from a deploy that was interrupted.
+keep_files() {
     local file
-    for file in "${PLACED[@]}"; do rm -f "$NEXCHANGE_ROOT/$file.before"; done # what an earlier deploy had kept
+    rm -rf "$STATE/good.new"
+    for file in "${PLACED[@]}"; do
+        (umask 077 && mkdir -p "$STATE/good.new/$(dirname "$file")")
+        cp -p "$NEXCHANGE_ROOT/$file" "$STATE/good.new/$file"
+    done
+    rm -rf "$STATE/good"
+    mv "$STATE/good.new" "$STATE/good"
+}
+
+# place_files: each in one move.
+place_files() {
+    umask 077 # the variables are secrets from the first byte
     place "$STAGE/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"
     place "$STAGE/docker-compose.yml" "$NEXCHANGE_ROOT/docker-compose.yml"
     write_override >"$STAGE/override"
@@ -29,23 +40,36 @@ place_files() {
     write_compose >"$STAGE/compose"
     chmod 755 "$STAGE/compose"
     mv "$STAGE/compose" "$NEXCHANGE_ROOT/compose"
-    for file in "$STATE"/incoming-*; do [[ $file == "$STAGE" ]] || rm -rf "$file"; done
 }
 
 place() {
     chmod 600 "$1"
     if [[ $2 != *.env && $2 != *override.yml ]]; then chmod 644 "$1"; fi
-    if [[ -e $2 ]]; then cp -p "$2" "$2.before"; fi
     mv "$1" "$2"
 }
 
-# put_files_back: those of the release that goes on.
+# put_files_back: those of the release that goes on. nginx is asked to read its file only when that differs: a reload closes
+# the connections that wait for a next request.
 put_files_back() {
-    local file
+    local file changed=''
+    if [[ ! -d $STATE/good ]]; then return; fi
+    cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf" || changed=yes
     for file in "${PLACED[@]}"; do
-        if [[ -e $NEXCHANGE_ROOT/$file.before ]]; then mv "$NEXCHANGE_ROOT/$file.before" "$NEXCHANGE_ROOT/$file"; fi
+        cp -p "$STATE/good/$file" "$NEXCHANGE_ROOT/$file.new"
+        mv "$NEXCHANGE_ROOT/$file.new" "$NEXCHANGE_ROOT/$file"
     done
-    docker exec "$(container nginx)" nginx -s reload
+    if [[ -n $changed ]]; then docker exec "$(container nginx)" nginx -s reload; fi
+}
+
+# use_old_variables: exactly those of the release that goes on; one variable more would make compose start it anew.
+use_old_variables() {
+    local name
+    for name in $SITE_NAMES "${SERVICES[@]}" APP_IMAGE; do unset "$name"; done
+    set -a
+    # shellcheck source=/dev/null
+    source "$NEXCHANGE_ROOT/target.env"
+    set +a
+    export APP_IMAGE=$OLD_IMAGE
 }
 
 # write_override: VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER as compose understands them.
@@ -61,7 +85,7 @@ write_override() {
     if ((${#words[@]} > 0)); then
         for service in app app_next; do
             printf '  %s:\n    volumes:\n' "$service"
-            for ((at = 1; at < ${#words[@]}; at += 2)); do printf '      - "%s"\n' "${words[at]//\$/\$\$}"; done
+            for ((at = 1; at < ${#words[@]}; at += 2)); do printf "      - '%s'\n" "${words[at]//\$/\$\$}"; done
         done
     fi
     if [[ ${DATABASE_CONTAINER:-postgis} != postgis ]]; then

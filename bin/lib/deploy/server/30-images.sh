@@ -23,6 +23,26 @@ keep_services() {
     for name in "${SERVICES[@]}"; do if [[ -n ${!name:-} ]]; then printf '%s=%q\n' "$name" "${!name}"; fi; done >"$STATE/services.env"
 }
 
+# check_front: what nginx was started with cannot change under it; said before anything is done, not found out by customers.
+check_front() {
+    local name now before
+    if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then return; fi
+    for name in GUNICORN_PORT API_REQUESTS_PER_MINUTE RENEW_SECONDS; do
+        now=${!name:-}
+        # shellcheck source=/dev/null
+        before=$(unset "$name" && source "$NEXCHANGE_ROOT/target.env" && printf '%s' "${!name:-}")
+        [[ $now == "$before" ]] || refuse_front "$name" "$before" "$now"
+    done
+    before=$(grep '"' "$NEXCHANGE_ROOT/docker-compose.override.yml" || true)
+    now=$(write_override | grep '"' || true)
+    [[ $now == "$before" ]] || refuse_front PORTS_PARAM "$before" "$now"
+}
+
+refuse_front() {
+    fail "$1 is another than nginx runs with: '$2' before, '$3' now." \
+        "DEPLOY_SERVICES=yes starts nginx anew with it; requests of that moment fail. Or take the old value."
+}
+
 pull_images() {
     local name login registry=''
     login=$(umask 077 && mktemp -d "$STATE/login.XXXXXX")

@@ -6,7 +6,7 @@ HEALTH_SECONDS=${HEALTH_SECONDS:-180}
 # shellcheck disable=SC2034
 FLAG=$NEXCHANGE_ROOT/etc/nginx/release/next
 
-state_of() { docker inspect --format "$2" "$(container "$1")" 2>/dev/null || true; }
+state_of() { docker container inspect --format "$2" "$(container "$1")" 2>/dev/null || true; }
 
 # wait_healthy SERVICE: fail as soon as it starts again and again, not only when the time is over.
 wait_healthy() {
@@ -15,21 +15,25 @@ wait_healthy() {
         state=$(state_of "$1" '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}} {{.RestartCount}}')
         case $state in
             "running healthy "*) return ;;
-            exited* | dead* | *" unhealthy "*) break ;;
+            exited* | dead* | *" unhealthy "* | '') break ;;
         esac
         if ((${state##* } > 1)); then break; fi
         ((SECONDS < limit)) || break
         sleep 1
     done
     docker logs --tail 25 "$(container "$1")" 2>&1
-    printf 'error: %s does not get healthy: %s (state, health, restarts)\n' "$1" "$state"
+    if [[ -n $state ]] && ((${state##* } > 1)); then
+        printf 'error: %s starts and ends again and again (%s times): its last words stand above.\n' "$1" "${state##* }"
+    else
+        printf 'error: %s does not get healthy within %s s: %s (state, health, restarts). Its last words stand above.\n' "$1" "$HEALTH_SECONDS" "$state"
+    fi
     return 1
 }
 
 # wait_running SERVICE...: for those whose health is asked only once a minute: up, and not starting over and over.
 wait_running() {
     local service round
-    for ((round = 0; round < 8; round++)); do
+    for ((round = 0; round < ${STEADY_SECONDS:-8}; round++)); do
         sleep 1
         for service in "$@"; do
             if [[ $(state_of "$service" '{{.State.Status}} {{.RestartCount}}') != "running 0" ]]; then
@@ -73,7 +77,10 @@ start_services() {
     fi
 }
 
-reload_nginx() { if ! cmp -s "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"{.before,}; then docker exec "$(container nginx)" nginx -s reload; fi; }
+reload_nginx() {
+    if cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"; then return; fi
+    docker exec "$(container nginx)" nginx -s reload
+}
 
 is_demo() { [[ ,${COMPOSE_PROFILES:-}, == *,demo,* ]]; }
 
@@ -97,7 +104,7 @@ use_demo_keys() {
 }
 
 demo_services() { if is_demo; then printf 'miner'; fi; }
-drain() { sleep "$DRAIN_SECONDS"; }
+drain() { sleep "${DRAIN_SECONDS:-30}"; }
 # shellcheck disable=SC2046
 start_workers() { compose up -d --no-deps "${WORKERS[@]}" $(demo_services) && wait_running "${WORKERS[@]}"; }
 stop_workers() { compose stop "${WORKERS[@]}"; }

@@ -8,16 +8,13 @@ deploy_here() {
     check_server
     if [[ -s $STATE/running ]]; then OLD_IMAGE=$(<"$STATE/running"); fi
     choose_services
+    check_front
     trap 'go_back' EXIT
-    trap 'exit 130' INT TERM HUP
+    trap 'exit 130' INT TERM HUP PIPE # PIPE: whoever started this is gone
     step "images" pull_images
     step "nginx: the new configuration" check_nginx
-    if [[ -n $OLD_IMAGE ]]; then
-        step "what an interrupted deploy left" mend
-        if [[ $(state_of postgis '{{.State.Status}}') == running || ${DATABASE_CONTAINER:-postgis} != postgis ]]; then
-            step "backup" bash "$NEXCHANGE_ROOT/bin/backup"
-        fi
-    fi
+    if [[ -n $OLD_IMAGE ]]; then step "what an interrupted deploy left" mend; fi
+    if has_data; then step "backup" bash "$STAGE/bin/backup"; fi
     STAGE_REACHED=files
     step "files" place_files
     step "keys of the demo" make_demo_keys
@@ -30,15 +27,22 @@ deploy_here() {
     if [[ -n $OLD_IMAGE ]]; then step "workers stop: no payout in between" stop_workers; fi
     step "tables, roles, reference data" compose run --rm -T release
     if [[ -n $OLD_IMAGE ]]; then replace_app; else first_app; fi
-    step "workers" start_workers
     step "the site through nginx" ask_site app
     conclude
+}
+
+# has_data: a local database that runs, or one elsewhere that this server has already used.
+has_data() {
+    if [[ ${DATABASE_CONTAINER:-postgis} != postgis ]]; then [[ -n $OLD_IMAGE ]]; else
+        [[ $(state_of postgis '{{.State.Status}}') == running ]]
+    fi
 }
 
 first_app() {
     STAGE_REACHED=app
     step "app" compose up -d --no-deps app
     step "app is healthy" wait_healthy app
+    step "workers" start_workers
 }
 
 # replace_app: the new image serves beside the old one before that ends; nginx chooses by the flag, at each request.
@@ -48,6 +52,7 @@ replace_app() {
     mkdir -p "$(dirname "$FLAG")"
     touch "$FLAG"
     step "requests go to app_next" ask_site app_next
+    step "workers" start_workers # before app, which still is the old one: if they fail, nothing needs replacing
     step "last requests of the old release" drain
     STAGE_REACHED=app
     step "app" compose up -d --no-deps app
@@ -59,24 +64,43 @@ replace_app() {
 
 remove_next() { compose rm --stop --force app_next; }
 
-# mend: the flag and app_next stand only during a release; finding them, the running release is made whole first.
+# mend: the flag and app_next stand only during a release. Finding them, the running release is made whole with its own files
+# and variables first; in a subshell, so that those of the new release stay what they are.
 mend() {
-    if [[ -z $(state_of app_next '{{.State.Status}}') && ! -e $FLAG ]]; then return; fi
-    APP_IMAGE=$OLD_IMAGE compose up -d --no-deps app
+    if [[ -z $(container app_next) && ! -e $FLAG ]]; then
+        if [[ ! -d $STATE/good ]]; then keep_files; fi
+        return
+    fi
+    put_files_back
+    use_old_variables
+    if [[ -e $FLAG ]]; then restore_app; fi
+    remove_next
+}
+
+# restore_app: the old release in place of a new one, while app_next answers. If nobody does, the old one comes at once.
+restore_app() {
+    if [[ ! -e $FLAG ]]; then
+        compose up -d --no-deps --force-recreate app_next
+        wait_healthy app_next
+        touch "$FLAG"
+        drain
+    fi
+    compose up -d --no-deps app
     wait_healthy app
     rm -f "$FLAG"
     drain
-    remove_next
 }
 
 # conclude: the digest that runs must be the one that was pushed.
 conclude() {
-    local service image
+    local service image pushed
+    pushed=$(docker image inspect --format '{{.Id}}' "$NEW_IMAGE")
     for service in app "${WORKERS[@]}"; do
-        image=$(state_of "$service" '{{.Config.Image}}')
-        [[ $image == "$NEW_IMAGE" ]] || fail "$service runs $image instead of $NEW_IMAGE."
+        image=$(state_of "$service" '{{.Image}}')
+        [[ $image == "$pushed" ]] || fail "$service runs $image instead of $NEW_IMAGE ($pushed)."
     done
     trap - EXIT
+    keep_files
     if [[ -n $OLD_IMAGE && $OLD_IMAGE != "$NEW_IMAGE" ]]; then printf '%s\n' "$OLD_IMAGE" >"$STATE/previous"; fi
     printf '%s\n' "$NEW_IMAGE" >"$STATE/running"
     printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$COMMIT" "$NEW_IMAGE" >>"$STATE/history"
@@ -88,7 +112,7 @@ conclude() {
 
 # go_back: whatever ended the deploy early, the release before it serves and pays again. The tables stay: migrations only add.
 go_back() {
-    local status=$?
+    local status=$? kept=''
     trap '' INT TERM HUP PIPE
     trap - EXIT
     set +e
@@ -96,18 +120,15 @@ go_back() {
     if [[ $STAGE_REACHED != nothing && -n $OLD_IMAGE ]]; then
         printf '\nGoing back to %s\n' "$OLD_IMAGE"
         put_files_back
-        set -a
-        # shellcheck source=/dev/null
-        source "$NEXCHANGE_ROOT/target.env"
-        set +a
-        export APP_IMAGE=$OLD_IMAGE
+        use_old_variables
         if [[ $STAGE_REACHED == app ]]; then
-            step "app, as before" compose up -d --no-deps app
-            step "app is healthy" wait_healthy app
+            step "app, as before" restore_app || kept=yes
+        elif [[ -e $FLAG ]]; then
+            rm -f "$FLAG"
+            drain
         fi
-        if [[ -e $FLAG ]]; then rm -f "$FLAG" && drain; fi
         if [[ $STAGE_REACHED != files ]]; then
-            step "app_next ends" remove_next
+            if [[ -z $kept ]]; then step "app_next ends" remove_next; fi
             step "workers, as before" start_workers
         fi
         step "the site through nginx" ask_site app

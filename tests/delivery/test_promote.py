@@ -1,0 +1,275 @@
+"""`bin/promote` against a registry of the test's own on loopback, over TLS, with passwords or tokens; and against Debian's."""
+
+import base64
+import hashlib
+import json
+import os
+import ssl
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.sources import ROOT
+
+USER, PASSWORD = "pusher", "pa$s #1 'x' \"y\""
+BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
+SINGLE = "application/vnd.docker.distribution.manifest.v2+json"
+COMMIT = "0123abc"
+
+
+class FakeRegistry(ThreadingHTTPServer):
+    """Speaks as much of the API as a tag needs; `bearer` sells tokens as Docker Hub does."""
+
+    bearer = False
+    broken = ""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.tags: dict[str, tuple[str, bytes]] = {}
+        self.asked: list[tuple[str, str]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: FakeRegistry
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+    def answer(self, status: int, body: bytes = b"", **headers: str) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def may(self) -> bool:
+        given = self.headers.get("Authorization", "")
+        if given == ("Bearer bought" if self.server.bearer else BASIC):
+            return True
+        port = self.server.server_address[1]
+        challenge = 'Basic realm="registry"'
+        if self.server.bearer:
+            challenge = f'Bearer realm="https://localhost:{port}/token",service="fake",scope="repository:a/b:pull"'
+        self.answer(401, WWW_Authenticate=challenge)
+        return False
+
+    def do_GET(self) -> None:
+        self.server.asked.append(("GET", self.path))
+        if self.path.startswith("/token"):
+            right = self.headers.get("Authorization") == BASIC
+            self.answer(200 if right else 401, json.dumps({"token": "bought"}).encode())
+        elif self.may():
+            kind, body = self.server.tags.get(self.path.rpartition("/")[2], ("", b""))
+            if not body:
+                self.answer(404)
+            else:
+                assert kind in self.headers["Accept"]
+                self.answer(200, body, Content_Type=kind)
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.may():
+            self.server.asked.append(("PUT", self.path))
+            self.server.tags[self.path.rpartition("/")[2]] = (self.headers["Content-Type"], body)
+            self.answer(201)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("authority")
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+            *("-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+            *("-keyout", folder / "key.pem", "-out", folder / "ca.pem"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return folder
+
+
+@pytest.fixture
+def registry(authority) -> Iterator[FakeRegistry]:
+    server = FakeRegistry()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "ca.pem", authority / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def promote(port: int, authority: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    given = {
+        "PATH": os.environ["PATH"],
+        "DOCKER_HUB_REPO": f"localhost:{port}/shop/site",
+        "DOCKER_HUB_USER": USER,
+        "DOCKER_HUB_PASSWORD": PASSWORD,
+        "DOCKER_IMAGE_TAG": "un.usual_TAG",
+        "WERCKER_GIT_COMMIT": COMMIT,
+        "DOCKER_REGISTRY_CA": (authority / "ca.pem").read_text().strip().replace("\n", "\\n"),
+    }
+    program = [ROOT / "bin" / "promote", *arguments]
+    return subprocess.run(program, capture_output=True, text=True, check=False, env=given | variables, timeout=60)
+
+
+@pytest.mark.parametrize("bearer", [False, True])
+@pytest.mark.parametrize("kind", [LIST, SINGLE])
+def test_the_plain_tag_becomes_the_commits_manifest_byte_for_byte_and_once_more(registry, authority, bearer, kind):
+    registry.bearer = bearer
+    body = b'{"schemaVersion": 2,   "spaces kept": true}\n'
+    registry.tags[f"un.usual_TAG-{COMMIT}"] = (kind, body)
+    registry.tags["un.usual_TAG"] = (SINGLE, b"{}")
+    port = registry.server_address[1]
+
+    for _ in range(2):
+        done = promote(port, authority)
+
+        assert done.returncode == 0, done.stderr
+        assert registry.tags["un.usual_TAG"] == (kind, body)
+        assert "sha256:" + hashlib.sha256(body).hexdigest() in done.stdout
+        assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_an_image_that_was_not_pushed_leaves_the_tag_where_it_was(registry, authority):
+    registry.tags["un.usual_TAG"] = (SINGLE, b"{}")
+
+    done = promote(registry.server_address[1], authority)
+
+    assert done.returncode == 1
+    assert f"has no un.usual_TAG-{COMMIT}. Was the build pushed?" in done.stderr
+    assert registry.tags == {"un.usual_TAG": (SINGLE, b"{}")}
+
+
+@pytest.mark.parametrize("bearer", [False, True])
+def test_a_wrong_password_is_named_and_not_shown(registry, authority, bearer):
+    registry.bearer = bearer
+
+    done = promote(registry.server_address[1], authority, DOCKER_HUB_PASSWORD="wrong-one")
+
+    assert done.returncode == 1
+    assert "does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD" in done.stderr
+    assert "wrong-one" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        (
+            {"DOCKER_IMAGE_TAG": "", "DOCKER_IAMGE_TAG": "x"},
+            "not set: DOCKER_IMAGE_TAG. DOCKER_IAMGE_TAG is set: spell it",
+        ),
+        ({"DOCKER_HUB_USER": "", "DOCKER_HUB_REPO": ""}, "not set: DOCKER_HUB_REPO, DOCKER_HUB_USER."),
+        ({"DOCKER_REGISTRY_CA": ""}, "certificate verify failed"),
+        ({"DOCKER_REGISTRY_CA": "no certificate"}, "DOCKER_REGISTRY_CA is no certificate"),
+        ({"DOCKER_HUB_REPO": "localhost:1/a/b"}, "the registry at localhost:1 does not answer"),
+        ({"WERCKER_GIT_COMMIT": ""}, "the commit is not known"),
+    ],
+)
+def test_refuses_in_plain_words(registry, authority, variables, said):
+    done = promote(registry.server_address[1], authority, **variables)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [path for method, path in registry.asked if method == "PUT"]
+
+
+def test_show_prints_the_digest_and_moves_nothing(registry, authority):
+    registry.tags["nginx"] = (LIST, b"[]")
+
+    done = promote(registry.server_address[1], authority, "--show", "nginx")
+
+    assert done.stdout == "sha256:" + hashlib.sha256(b"[]").hexdigest() + "\n"
+    assert {method for method, _ in registry.asked} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("repository", "host", "name"),
+    [
+        ("someone/site", "registry-1.docker.io", "someone/site"),
+        ("site", "registry-1.docker.io", "library/site"),
+        ("docker.io/someone/site", "registry-1.docker.io", "someone/site"),
+        ("registry.example:5000/a/b", "registry.example:5000", "a/b"),
+        ("localhost/a", "localhost", "a"),
+    ],
+)
+def test_a_repository_is_read_as_docker_reads_it(repository, host, name):
+    script = "import sys; sys.path[:0] = ['bin/lib']\nfrom deploy.registry import split_repository as s\nprint(*s(sys.argv[1]))"
+
+    done = subprocess.run(["python3", "-c", script, repository], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == [host, name]
+
+
+@contextmanager
+def debian_registry(folder: Path, authority: Path, port: int) -> Iterator[None]:
+    hashing = "import crypt, sys; print(crypt.crypt(sys.stdin.read(), crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))"
+    hashed = subprocess.run(
+        ["python3", "-W", "ignore", "-c", hashing], input=PASSWORD, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    (folder / "htpasswd").write_text(f"{USER}:{hashed}\n")
+    (folder / "config.yml").write_text(
+        f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
+        f"http: {{addr: '127.0.0.1:{port}', tls: {{certificate: {authority}/ca.pem, key: {authority}/key.pem}}}}\n"
+        f"auth: {{htpasswd: {{realm: r, path: {folder}/htpasswd}}}}\n"
+    )
+    with (folder / "log").open("w") as log:
+        serving = subprocess.Popen(["docker-registry", "serve", folder / "config.yml"], stdout=log, stderr=log)
+    try:
+        yield
+    finally:
+        serving.terminate()
+        serving.wait(10)
+
+
+def put(url: str, method: str, authority: Path, body: bytes = b"", kind: str = "application/octet-stream") -> str:
+    request = urllib.request.Request(url, data=body, method=method)  # noqa: S310 -- loopback
+    request.add_header("Authorization", BASIC)
+    request.add_header("Content-Type", kind)
+    context = ssl.create_default_context(cafile=authority / "ca.pem")
+    with urllib.request.urlopen(request, context=context, timeout=10) as answer:  # noqa: S310 -- loopback
+        return answer.headers.get("Location", "")
+
+
+@pytest.mark.docker
+def test_debians_registry_moves_a_tag_too(tmp_path, authority):
+    port = 20000 + os.getpid() % 10000
+    base = f"https://localhost:{port}/v2/shop/site"
+    config = b"{}"
+    digest = "sha256:" + hashlib.sha256(config).hexdigest()
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": SINGLE,
+            "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": 2, "digest": digest},
+            "layers": [],
+        }
+    ).encode()
+    with debian_registry(tmp_path, authority, port):
+        for attempt in range(50):
+            try:
+                upload = put(f"{base}/blobs/uploads/", "POST", authority)
+                break
+            except OSError:
+                assert attempt < 49, (tmp_path / "log").read_text()[-2000:]
+                time.sleep(0.1)
+        put(f"{upload}&digest={digest}", "PUT", authority, config)
+        put(f"{base}/manifests/un.usual_TAG-{COMMIT}", "PUT", authority, manifest, SINGLE)
+
+        moved = promote(port, authority)
+        shown = promote(port, authority, "--show", "un.usual_TAG")
+
+    assert moved.returncode == 0, moved.stderr
+    assert shown.stdout.strip() == "sha256:" + hashlib.sha256(manifest).hexdigest()
