@@ -4,6 +4,7 @@
 NEW_IMAGE=${APP_IMAGE:-} OLD_IMAGE='' STAGE_REACHED=nothing
 
 deploy_here() {
+    trap 'rm -rf "$STAGE" "$STEP_LOG"' EXIT # until there is something to go back to
     take_turn
     check_server
     if [[ -s $STATE/running ]]; then OLD_IMAGE=$(<"$STATE/running"); fi

@@ -1,0 +1,212 @@
+"""The deploy's half on the server, without an engine: what it writes, what it refuses, and how it goes back."""
+
+import stat
+import subprocess
+
+import pytest
+
+from tests.delivery.compose import parse_yaml
+from tests.delivery.fake_server import WORKERS, FakeServer, image
+
+pytestmark = pytest.mark.slow  # each engine call is a program of its own
+
+
+@pytest.fixture
+def server(tmp_path) -> FakeServer:
+    return FakeServer(tmp_path)
+
+
+@pytest.fixture
+def serving(server) -> FakeServer:
+    done = server.deploy("old")
+    assert done.returncode == 0, done.stdout + done.stderr
+    server.forget_calls()
+    return server
+
+
+def assert_old_serves(server: FakeServer) -> None:
+    containers = server.containers()
+    assert {name: containers[name] for name in ("app", *WORKERS)} == {
+        name: {"image": image("old"), "status": "running"} for name in ("app", *WORKERS)
+    }
+    assert "app_next" not in containers
+    assert not (server.root / "etc/nginx/release/next").exists()
+    assert server.text("state/running") == image("old") + "\n"
+    assert f"APP_IMAGE={image('old')}" in server.text("target.env")
+    assert not list((server.root / "state").glob("incoming-*"))
+    assert not list((server.root / "state").glob("login.*"))
+
+
+def test_an_empty_server_serves_after_the_first_deploy(server):
+    done = server.deploy("old")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_old_serves(server)
+    asked = [call for call, _ in server.calls()]
+    assert asked.index("docker-compose run --rm -T release") < asked.index("docker-compose up -d --no-deps app")
+    assert (server.home / "password").read_text() == "hub $HOME #1"
+    assert not any("hub $HOME" in call or "secret $HOME" in call for call in asked)
+    assert any(call.startswith("docker logout") for call in asked)
+
+
+def test_a_release_never_leaves_nobody_to_answer(serving):
+    done = serving.deploy("new")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    calls = serving.calls()
+    assert {served for _, served in calls} == {"sha256:old", "sha256:new"}
+    replacing = calls.index(("docker-compose up -d --no-deps app", "sha256:new"))
+    assert ("docker-compose up -d --no-deps --force-recreate app_next", "sha256:old") in calls[:replacing]
+    asked = [call for call, _ in calls]
+    order = (
+        "docker-compose stop worker",
+        "docker-compose run --rm -T release",
+        "docker-compose up -d --no-deps worker",
+    )
+    places = [next(at for at, call in enumerate(asked) if call.startswith(part)) for part in order]
+    assert places == sorted(places)
+    assert (serving.home / "backups").read_text().count("backup") == 1
+    assert serving.text("state/previous") == image("old") + "\n"
+    assert {one["image"] for name, one in serving.containers().items() if name in ("app", *WORKERS)} == {image("new")}
+    assert not any("nginx -s reload" in call for call in asked)
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("loops", "starts and ends again and again (7 times)"),
+        ("ill", "does not get healthy"),
+        ("silent", "the site does not answer through nginx"),
+        ("migration", "this migration fails on purpose"),
+        ("workers", "worker does not stay up"),
+    ],
+)
+def test_a_broken_release_never_touches_the_one_that_serves(serving, fault, said):
+    serving.faults = {"sha256:new": [fault]}
+
+    done = serving.deploy("new", LOG_LEVEL="DEBUG")
+
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert f"the deploy of commit new failed (above); {image('old')} serves." in done.stderr
+    assert_old_serves(serving)
+    assert "LOG_LEVEL" not in serving.text("target.env")
+    assert not any(call.endswith(" app") and call.startswith("docker-compose up") for call, _ in serving.calls())
+    assert not any("nginx -s reload" in call for call, _ in serving.calls())
+    serving.faults = {}
+    assert serving.deploy("new").returncode == 0
+
+
+def test_the_configuration_of_nginx_comes_back_too(serving):
+    serving.faults = {"sha256:new": ["migration"]}
+
+    serving.deploy("new", nginx="two")
+
+    assert serving.text("etc/nginx/nginx.conf") == "one"
+    assert sum("nginx -s reload" in call for call, _ in serving.calls()) == 2
+
+
+@pytest.mark.parametrize(
+    ("faults", "variables", "said"),
+    [
+        ({"engine": True}, {}, "the Docker engine does not answer"),
+        ({"password": True}, {}, "does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD"),
+        ({"pull": "manifest unknown"}, {}, "the image is not in the registry"),
+        ({"pull": "write /x: no space left on device"}, {}, "the server's disk is full"),
+        ({"nginx": True}, {}, "nginx.conf test failed"),
+        ({}, {"DEPLOY_NEEDED_MB": "999999999"}, "a deploy needs 999999999"),
+        ({}, {"GUNICORN_PORT": "8001"}, "GUNICORN_PORT is another than nginx runs with"),
+        ({}, {"PORTS_PARAM": "-p 81:80"}, "PORTS_PARAM is another than nginx runs with"),
+    ],
+)
+def test_what_is_wrong_before_the_release_changes_nothing(serving, faults, variables, said):
+    serving.faults = faults
+    before = serving.containers()
+
+    done = serving.deploy("new", **variables)
+
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert serving.containers() == before
+    assert serving.text("state/running") == image("old") + "\n"
+    assert f"APP_IMAGE={image('old')}" in serving.text("target.env")
+    serving.faults = {}
+    assert serving.deploy("new").returncode == 0
+
+
+def test_a_port_that_is_taken_is_named_on_the_first_deploy(server):
+    server.faults = {"port": True}
+
+    done = server.deploy("old")
+
+    assert done.returncode != 0
+    assert "a port of PORTS_PARAM is taken" in done.stderr
+    server.faults = {}
+    assert server.deploy("old").returncode == 0
+    assert_old_serves(server)
+
+
+def test_a_deploy_that_was_killed_is_mended_by_the_next(serving):
+    serving.faults = {"sha256:new": ["killed"]}
+    serving.deploy("new")
+    (serving.root / "state" / "login.left").mkdir()
+    serving.faults = {"sha256:worse": ["migration"]}
+
+    done = serving.deploy("worse")
+
+    assert done.returncode != 0
+    assert_old_serves(serving)
+
+
+def test_the_same_release_twice_is_no_mistake(serving):
+    done = serving.deploy("old")
+
+    assert done.returncode == 0, done.stderr
+    assert_old_serves(serving)
+
+
+def test_a_second_deploy_waits_and_gives_up_by_name(serving):
+    lock = serving.root / "state" / "deploy.lock"
+    with subprocess.Popen(["flock", lock, "cat"], stdin=subprocess.PIPE) as holding:
+        while subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode == 0:
+            pass
+        done = serving.deploy("new", DEPLOY_WAIT_SECONDS="1")
+        assert holding.stdin is not None
+        holding.stdin.close()
+
+    assert done.returncode != 0
+    assert "waiting for its end" in done.stdout
+    assert "the other deploy has not ended within 1 s" in done.stderr
+    assert_old_serves_but_for_stage(serving)
+
+
+def assert_old_serves_but_for_stage(server: FakeServer) -> None:
+    assert server.containers()["app"] == {"image": image("old"), "status": "running"}
+
+
+def test_the_variables_stay_what_they_are_and_are_for_one_user_only(serving):
+    path = serving.root / "target.env"
+
+    read = subprocess.run(
+        ["bash", "-c", 'source "$1"; printf %s "$SECRET_KEY"', "-", path], capture_output=True, text=True, check=True
+    )
+
+    assert read.stdout == "secret $HOME #1 'x' \"y\""
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE((serving.root / "etc/nginx/nginx.conf").stat().st_mode) == 0o644
+
+
+def test_volumes_ports_and_the_database_become_an_override(server):
+    server.deploy(
+        "old",
+        VOLUMES_PARAM="-v /srv/$odd#1:/app/odd -v named:/b:ro",
+        PORTS_PARAM="-p 127.0.0.1:8080:80 -p 8443:443",
+        DATABASE_CONTAINER="db.example",
+    )
+
+    services = parse_yaml(server.text("docker-compose.override.yml"))["services"]
+    assert services["nginx"]["ports"] == ["127.0.0.1:8080:80", "8443:443"]
+    assert services["app"]["volumes"] == services["app_next"]["volumes"] == ["/srv/$$odd#1:/app/odd", "named:/b:ro"]
+    assert services["postgis"] == {"profiles": ["elsewhere"]}
+    assert "postgis" not in server.containers()
+    assert "DATABASE_CONTAINER=db.example" in server.text("target.env")
