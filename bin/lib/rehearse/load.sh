@@ -2,12 +2,13 @@
 # shellcheck shell=bash
 
 LOAD_RATE=${LOAD_RATE:-12} # requests a second of each of the three kinds
-LOAD_WARM_S=3              # before and after what is tried
+LOAD_WARM_S=3 # before and after what is tried
+LOAD_AMOUNT=0.1 # LTC an order sends: the house must be able to promise thousands of them
 
 # start_load REPORT: returns when it runs.
 start_load() {
     mkdir -p "$(dirname "$1")"
-    python3 bin/lib/rehearse/load.py run --site "$SITE" --ca "$SITE_CA" --out "$1" --rate "$LOAD_RATE" \
+    python3 bin/lib/rehearse/load.py run --site "$SITE" --ca "$SITE_CA" --out "$1" --rate "$LOAD_RATE" --amount "$LOAD_AMOUNT" \
         >"${1%.json}.log" 2>&1 </dev/null &
     printf '%s\n' $! >"$REHEARSAL_DIR/load.pid"
     wait_for 20 "the load's first report" test -s "$1"
