@@ -2,19 +2,24 @@
 # shellcheck shell=bash
 
 COMES_BACK_S=120
+WRITERS=(app worker worker_litecoin worker_ethereum beat miner)
+CHANGED_BY_A_RESTORE='wallets_freeze\|wallets_chainstate' # it stops payouts and opens another branch of addresses
 
 rehearse_disasters() {
     local part
     for part in postgis redis app nginx; do timed "killed: $part" kill_part "$part"; done
     timed "engine killed" kill_engine
     timed "order after all that" order_on "$SITE"
-    timed "certificate issued" issue_acme_certificate
-    under_load "certificate renewed" renew_acme_certificate
     timed "volume wiped, restored" wipe_and_restore
+    ensure_acme_image "$LOCAL_BASE_IMAGE"
+    timed "ACME server" start_acme
+    timed "certificate issued" issue_acme_certificate
+    SITE=https://exchange.rehearsal SITE_CA=$ACME_TRUST # from here on by name: that certificate has no address in it
+    under_load "certificate renewed" renew_acme_certificate
 }
 
-site_answers() { curl --silent --fail --output /dev/null --max-time 5 --cacert "$SITE_CA" "$SITE/en/"; }
-site_serves_prices() { curl --silent --fail --max-time 5 --cacert "$SITE_CA" "$SITE/en/api/v1/pair/" | grep -q ETHLTC; }
+site_answers() { curl --resolve "exchange.rehearsal:443:$TARGET_IP" --silent --fail --output /dev/null --max-time 5 --cacert "$SITE_CA" "$SITE/en/"; }
+site_serves_prices() { curl --resolve "exchange.rehearsal:443:$TARGET_IP" --silent --fail --max-time 5 --cacert "$SITE_CA" "$SITE/en/api/v1/pair/" | grep -q ETHLTC; }
 
 # kill_part SERVICE: as the kernel would, from inside the server; the restart policy brings it back.
 kill_part() {
@@ -32,16 +37,21 @@ kill_engine() {
     wait_for "$COMES_BACK_S" "the site, after the engine was killed," site_serves_prices
 }
 
+database_is_healthy() { target_docker inspect --format '{{.State.Health.Status}}' nexchange_postgis_1 | grep -qx healthy; }
+
 # wipe_and_restore: backup, the hash of every table, the database's folder gone, restore, the same hashes.
 wipe_and_restore() {
     local before=$REHEARSAL_DIR/hashes.before after=$REHEARSAL_DIR/hashes.after
-    on_server /nexchange/bin/backup --hashes >"$before"
+    on_server /nexchange/compose stop "${WRITERS[@]}" # by hand, so that nobody writes between the two looks
+    on_server /nexchange/bin/backup --hashes | grep -v "$CHANGED_BY_A_RESTORE" >"$before"
     run_server_block backup
     on_server sudo -n docker stop nexchange_postgis_1
     docker exec "$TARGET" sh -c 'find /nexchange/database -mindepth 1 -delete'
     on_server sudo -n docker start nexchange_postgis_1
+    wait_for 60 "the new, empty database" database_is_healthy
     run_server_block restore
-    on_server /nexchange/bin/backup --hashes >"$after"
+    on_server /nexchange/bin/backup --hashes | grep -v "$CHANGED_BY_A_RESTORE" >"$after"
+    on_server /nexchange/compose start "${WRITERS[@]}"
     diff "$before" "$after" || fail "the restored tables differ (above)."
     wait_for "$COMES_BACK_S" "the site, after the restore," site_answers
 }

@@ -8,8 +8,8 @@ LOAD_AMOUNT=0.1 # LTC an order sends: the house must be able to promise thousand
 # start_load REPORT: returns when it runs.
 start_load() {
     mkdir -p "$(dirname "$1")"
-    python3 bin/lib/rehearse/load.py run --site "$SITE" --ca "$SITE_CA" --out "$1" --rate "$LOAD_RATE" --amount "$LOAD_AMOUNT" \
-        >"${1%.json}.log" 2>&1 </dev/null &
+    python3 bin/lib/rehearse/load.py run --site "$SITE" --address "$TARGET_IP" --ca "$SITE_CA" --out "$1" --rate "$LOAD_RATE" \
+        --amount "$LOAD_AMOUNT" >"${1%.json}.log" 2>&1 </dev/null &
     printf '%s\n' $! >"$REHEARSAL_DIR/load.pid"
     wait_for 20 "the load's first report" test -s "$1"
     sleep "$LOAD_WARM_S"

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 LEAST_OF_EACH_KIND=2000 # over the three releases
+OTHER_ORDERS=1          # placed apart from the load, over https
 
 target_sql() { target_docker exec -i nexchange_postgis_1 psql --quiet --tuples-only --no-align --username exchange exchange; }
 
@@ -26,11 +27,22 @@ PYTHON
 # log_agrees: nginx counted the same accepted orders, and answered nothing with a 5xx.
 log_agrees() {
     local log=$REHEARSAL_DIR/nginx.log accepted
-    target_docker logs nexchange_nginx_1 >"$log" 2>/dev/null
-    accepted=$(grep -c '"POST /en/api/v1/orders/ [^"]*" 201 ' "$log" || true)
-    (($(wc -l <"$REHEARSAL_DIR/accepted") + OTHER_ORDERS == accepted)) ||
-        fail "nginx answered $accepted orders with 201, customers counted $(wc -l <"$REHEARSAL_DIR/accepted") and $OTHER_ORDERS apart from the load."
-    if grep -E '" 5[0-9][0-9] ' "$log" | head -n 5 | grep .; then fail "nginx answered requests with 5xx (above)."; fi
+    target_docker logs nexchange_nginx_1 2>/dev/null >"$log"
+    accepted=$(grep '"agent":"rehearsal-post"' "$log" | grep -c '"status":201' || true)
+    (($(wc -l <"$REHEARSAL_DIR/accepted") == accepted)) ||
+        fail "nginx answered $accepted orders of the load with 201, customers counted $(wc -l <"$REHEARSAL_DIR/accepted")."
+    if grep -E '"status":5[0-9][0-9]' "$log" | head -n 5 | grep .; then fail "nginx answered requests with 5xx (above)."; fi
+}
+
+# find_no_canary: every secret of the target, searched for in the images that were pushed, in what the server's containers say,
+# in the files that the pipelines and hooks left, and in the processes of this machine (the server's are among them).
+find_no_canary() {
+    local search=(python3 bin/lib/rehearse/canaries.py --secrets "$DEVELOPER/targets/rehearsal.env") containers images files
+    mapfile -t containers < <(target_docker ps --all --format '--container={{.Names}}')
+    "${search[@]}" --docker "docker exec -i $TARGET docker" "${containers[@]}"
+    mapfile -t images < <(docker image ls --format '--image={{.Repository}}:{{.Tag}}' "$REGISTRY_HOST/nexchange/site" | grep -v '<none>')
+    mapfile -t files < <(find "$REHEARSAL_DIR/site.git" "$LOG_DIR" "$DEVELOPER/.wercker" "$DEVELOPER/var" -type f -name '*.log' -printf '--file=%p\n' 2>/dev/null)
+    "${search[@]}" --processes "${images[@]}" "${files[@]}"
 }
 
 # enough_requests: at least $LEAST_OF_EACH_KIND of each kind over the releases that went well.
