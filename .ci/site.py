@@ -29,7 +29,9 @@ def main() -> int:
 def try_site(env: dict[str, str], start: str) -> list[str]:
     """Start, use and stop the site once; return what was wrong."""
     began = time.monotonic()
-    site = subprocess.Popen(["bin/run"], cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    # Whoever starts this in the background has Ctrl-C ignored, and a shell cannot catch what it was started to ignore.
+    command = ["env", "--default-signal=INT", "bin/run"]
+    site = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True)
     limit = threading.Timer(READY_S, os.killpg, (site.pid, signal.SIGTERM))
     limit.start()
     ready = any(show(line).startswith("ready: http://localhost:") for line in iter(site.stdout.readline, ""))
