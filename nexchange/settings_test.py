@@ -1,7 +1,10 @@
 """The test suite: fixed secrets, no static manifest, cache in memory so that tests share nothing."""
 
+import os
+import re
+
 from nexchange.settings import *  # noqa: F403 -- settings modules differ from the base, they do not repeat it
-from nexchange.settings import STORAGES
+from nexchange.settings import REDIS_URL, STORAGES, broker_url
 
 SECRET_KEY = "test-only"  # noqa: S105 -- opens nothing
 TOKEN_KEY = "test-only-tokens"  # noqa: S105 -- opens nothing
@@ -11,3 +14,9 @@ STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.s
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_AUTOREFRESH = True  # look for static files when asked, not for a collected folder at start
+
+# Test processes side by side share a Redis server, each with a numbered database of its own there (gw0 has 0).
+if _process := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+    _server = REDIS_URL.partition("?")[0]
+    REDIS_URL = f"{_server}?db={_process}" if _server.startswith("unix:") else re.sub(r"/\d*$", f"/{_process}", _server)
+    CELERY_BROKER_URL = broker_url(REDIS_URL)

@@ -15,12 +15,16 @@ find_place() {
     "find_$PLACE"
     : "${KEEP:=${BACKUP_KEEP:-14}}"
     [[ $KEEP =~ ^[1-9][0-9]{0,4}$ ]] || fail "BACKUP_KEEP is '$KEEP', not a number from 1 on."
-    PGUSER=${POSTGIS_ENV_POSTGRES_USER:-nexchange} PGDATABASE=${POSTGIS_ENV_POSTGRES_DB:-nexchange}
-    PGPORT=${POSTGIS_PORT_5432_TCP_PORT:-5432} PASSWORD=${POSTGIS_ENV_POSTGRES_PASSWORD:-}
+    read_connection
     export PGUSER PGDATABASE PGPORT PGHOST BACKUPS MEDIA JOURNAL KEEP
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
+}
+
+read_connection() {
+    PGUSER=${POSTGIS_ENV_POSTGRES_USER:-nexchange} PGDATABASE=${POSTGIS_ENV_POSTGRES_DB:-nexchange}
+    PGPORT=${POSTGIS_PORT_5432_TCP_PORT:-5432} PASSWORD=${POSTGIS_ENV_POSTGRES_PASSWORD:-}
 }
 
 find_server() {
@@ -88,6 +92,7 @@ begin_database() {
             "$BIN/postgis" start run 9>&-
             load_variables <("$BIN/postgis" env run)
             PGHOST=$POSTGIS_PORT_5432_TCP_ADDR
+            read_connection
         fi
     fi
     mkdir -p "$BACKUPS"
