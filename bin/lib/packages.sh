@@ -30,6 +30,7 @@ missing_packages() {
     command -v msgfmt >/dev/null || lacking+=(gettext)
     command -v git >/dev/null || lacking+=(git)
     command -v gpg >/dev/null && command -v gpg-agent >/dev/null || lacking+=(gpg gpg-agent) # bin/backup
+    command -v ssh-keygen >/dev/null && command -v ssh >/dev/null || lacking+=(openssh-client) # bin/keypair, bin/deploy
     /usr/bin/python3 -c 'import yaml' 2>/dev/null || lacking+=(python3-yaml) # bin/wercker reads wercker.yml
     has_node || lacking+=(nodejs npm)
     [[ -e /etc/ssl/certs/ca-certificates.crt ]] || lacking+=(ca-certificates)

@@ -77,10 +77,20 @@ def host(tmp_path):
     return Host(tmp_path)
 
 
+@pytest.fixture
+def no_engine(tmp_path, monkeypatch):
+    """A `docker` on PATH that fails when it is run: being there is all that the set-up asks for."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "docker").write_text("#!/bin/sh\nexit 97\n")
+    (programs / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+
+
 # --- Set-up ---
 
 
-def test_sets_up_hooks_twice_alike(host):
+def test_sets_up_hooks_twice_alike(host, no_engine):
     first, second = host.set_up(), host.set_up()
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr
@@ -109,7 +119,7 @@ def test_refuses_a_target_that_cannot_be_one_and_makes_nothing(host, pair, said)
     assert not host.bare.exists()
 
 
-def test_a_branch_without_a_target_is_only_stored(host):
+def test_a_branch_without_a_target_is_only_stored(host, no_engine):
     host.set_up()
     commit = host.commit(build="false")
 
