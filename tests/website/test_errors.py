@@ -1,5 +1,7 @@
 """Pages for what went wrong outside a form."""
 
+import logging.config
+
 from django.test import Client
 
 from website import home
@@ -28,3 +30,14 @@ def test_answers_404_in_the_language_of_the_page(site):
 
     assert answer.status_code == 404
     assert "Здесь ничего нет" in answer.content.decode()
+
+
+def test_a_name_that_is_not_the_sites_leaves_no_traceback_in_the_log(site, settings, capfd):
+    settings.ALLOWED_HOSTS = ["site.example"]
+    settings.DEBUG = False
+    logging.config.dictConfig(settings.LOGGING)
+
+    answer = Client().get("/en/", headers={"host": "evil.example"})
+
+    assert answer.status_code == 400
+    assert capfd.readouterr().err == ""
