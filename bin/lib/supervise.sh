@@ -115,8 +115,12 @@ fail_part() {
     fail "the part '${part:-supervisor}' ended, $1." "All output: var/log/run.log"
 }
 
-watch_supervisor() {
-    wait "$supervisor" || true
+# watch: until a part ends. Redis is none of the supervisor's: it has to be there before the parts, and end after them.
+watch() {
+    wait -n "$supervisor" ${redis_pid:+"$redis_pid"} || true
+    if [[ -n ${redis_pid:-} ]] && ! kill -0 "$redis_pid" 2>/dev/null; then
+        fail "Redis ended, so the rest was stopped." "All output: var/log/redis-run.log"
+    fi
     fail_part "so the rest was stopped"
 }
 
