@@ -107,6 +107,24 @@ def test_what_cannot_be_searched_is_no_success(search, tmp_path):
     assert "too short to be looked for, at least 8 characters: SECRET_KEY" in short.stderr
 
 
+def test_a_layer_that_an_image_has_twice_is_searched_once(search, tmp_path):
+    with tarfile.open(tmp_path / "saved.tar", "w") as saved:
+        second = tarfile.TarInfo("second/layer.tar")
+        second.type, second.linkname = tarfile.SYMTYPE, "../first/layer.tar"
+        saved.addfile(second)
+        first = tarfile.TarInfo("first/layer.tar")
+        content = SECRETS["TOKEN_KEY"].encode()
+        first.size = len(content)
+        saved.addfile(first, io.BytesIO(content))
+    (tmp_path / "docker").write_text(f'#!/bin/sh\n[ "$1" != save ] || cat {tmp_path}/saved.tar\n')
+    (tmp_path / "docker").chmod(0o755)
+
+    done = search("--docker", str(tmp_path / "docker"), "--image", "twice")
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.count("TOKEN_KEY is in") == 1
+
+
 @pytest.mark.docker
 def test_an_image_and_a_container_that_leak_are_caught(search, tmp_path):
     name = f"backup-leak-{uuid.uuid4().hex[:8]}"

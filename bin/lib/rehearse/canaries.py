@@ -147,9 +147,10 @@ def search_image(search: Search, docker: list[str], image: str) -> None:
     with subprocess.Popen([*docker, "save", image], stdout=subprocess.PIPE) as save:
         with tarfile.open(fileobj=save.stdout, mode="r|") as archive:
             for member in archive:
-                content = archive.extractfile(member)
-                if content is None:
+                # Two layers with the same content are saved once, the second as a link within the archive.
+                if not member.isfile():
                     continue
+                content = archive.extractfile(member)
                 with tempfile.TemporaryFile() as file:
                     while block := content.read(BLOCK):
                         file.write(block)
