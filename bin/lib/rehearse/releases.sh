@@ -3,7 +3,8 @@
 
 DEVELOPER=$REHEARSAL_DIR/developer # a clone of this checkout's HEAD
 
-# run_block NAME: the commands of readme_wercker.md's block of that name, as they stand there, in the developer's clone.
+# run_block NAME: the commands of readme_wercker.md's block of that name, as they stand there, in the developer's clone. The log
+# shows them as they are written, never with values: some are secrets.
 run_block() {
     (
         cd "$DEVELOPER" || exit
@@ -11,13 +12,13 @@ run_block() {
         export BASE_IMAGE=$LOCAL_BASE_IMAGE ROOT_KEY=$TARGET_KEY KNOWN_HOSTS=$REHEARSAL_DIR/known_hosts
         export DOCKER_HUB_REPO=$REGISTRY_HOST/nexchange/site DOCKER_HUB_USER=$REGISTRY_USER DOCKER_HUB_PASSWORD=$REGISTRY_PASSWORD
         python3 "$ROOT/bin/lib/rehearse/block.py" readme_wercker.md "$1" >"$REHEARSAL_DIR/block-$1.sh"
-        bash -euxo pipefail "$REHEARSAL_DIR/block-$1.sh"
+        bash -euvo pipefail "$REHEARSAL_DIR/block-$1.sh"
     )
 }
 
 # on_server COMMAND...: as the deploy user. run_server_block NAME: the commands of a block that is meant for the server.
 on_server() { docker exec --interactive --user wercker "$TARGET" "$@"; }
-run_server_block() { python3 bin/lib/rehearse/block.py readme_wercker.md "$1" | on_server bash -euxo pipefail; }
+run_server_block() { python3 bin/lib/rehearse/block.py readme_wercker.md "$1" | on_server bash -euvo pipefail; }
 
 clone_developer() {
     git clone --quiet --no-hardlinks "$ROOT" "$DEVELOPER"
