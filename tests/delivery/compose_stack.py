@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.delivery.compose import REQUIRED, ROOT
+from tests.delivery.engine import APP_IMAGE
 from tests.delivery.nginx_site import docker, make_certificate
 
-APP_IMAGE = os.environ.get("APP_IMAGE") or "nexchange/app:latest"
 IMAGES = {
     "APP_IMAGE": APP_IMAGE,
     "NGINX_IMAGE": os.environ.get("NGINX_IMAGE") or "onitsoft/nginx:latest",

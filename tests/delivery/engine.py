@@ -1,11 +1,14 @@
 """Containers of a test's own on the Docker engine: a network, names that nobody else uses, and all of it gone at the end."""
 
 import json
+import os
 import subprocess
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+
+APP_IMAGE = os.environ.get("APP_IMAGE") or "nexchange/app:latest"
 
 
 def docker(*arguments: str, check: bool = True, timeout: int = 180) -> subprocess.CompletedProcess[str]:

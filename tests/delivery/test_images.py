@@ -10,12 +10,12 @@ import urllib.request
 
 import pytest
 
-from tests.delivery.engine import Engine, docker, inspect, wait_for
+from tests.delivery.engine import APP_IMAGE, Engine, docker, inspect, wait_for
 from tests.sources import ROOT
 
 pytestmark = pytest.mark.docker
 
-APP, POSTGIS, REDIS = "nexchange/app:latest", "mdillon/postgis:latest", "redis:latest"
+POSTGIS, REDIS = "mdillon/postgis:latest", "redis:latest"
 LARGEST_MB = 450
 LOCKED = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")  # noqa: S108
 OWNER_PASSWORD = "o$w#n'e\"r pass"
@@ -53,7 +53,9 @@ def database(engine):
 @pytest.fixture(scope="module")
 def released(engine, database):
     chief = {"DJANGO_SUPERUSER_USERNAME": "root", "DJANGO_SUPERUSER_PASSWORD": "correct-horse-battery"}
-    done = engine.run(APP, "release", options=LOCKED, **SITE, **chief, POSTGIS_ENV_POSTGRES_PASSWORD=OWNER_PASSWORD)
+    done = engine.run(
+        APP_IMAGE, "release", options=LOCKED, **SITE, **chief, POSTGIS_ENV_POSTGRES_PASSWORD=OWNER_PASSWORD
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -62,7 +64,7 @@ def released(engine, database):
 def web(engine, released):
     files = engine.volume("html")
     container = engine.start(
-        "web", APP, options=(*LOCKED, "--volume", f"{files}:/usr/share/nginx/html"), **SITE, GUNICORN_PORT="8123"
+        "web", APP_IMAGE, options=(*LOCKED, "--volume", f"{files}:/usr/share/nginx/html"), **SITE, GUNICORN_PORT="8123"
     )
     engine.wait_until_healthy(container)
     return container
@@ -78,7 +80,7 @@ def get(address, path, **headers):
 
 
 def test_says_what_it_is_and_stays_small():
-    image = inspect(APP)
+    image = inspect(APP_IMAGE)
 
     assert image["Size"] <= LARGEST_MB * 1_000_000
     assert image["Config"]["User"] == "1000:1000"
@@ -91,7 +93,7 @@ def test_says_what_it_is_and_stays_small():
 
 def test_holds_no_test_no_published_variable_and_no_installer(engine):
     found = engine.run(
-        APP, "-c", "ls -A /app /opt/venv/bin; command -v gcc git", options=("--entrypoint", "bash")
+        APP_IMAGE, "-c", "ls -A /app /opt/venv/bin; command -v gcc git", options=("--entrypoint", "bash")
     ).stdout.split()
 
     assert "manage.py" in found
@@ -142,8 +144,8 @@ def test_static_files_are_where_nginx_serves_them(web):
 
 
 def test_a_worker_and_a_beat_start_without_a_place_to_write(engine, released):
-    worker = engine.start("worker", APP, "worker", "default", options=LOCKED, **SITE, WORKER_LOG_LEVEL="INFO")
-    beat = engine.start("beat", APP, "beat", options=LOCKED, **SITE, BEAT_LOG_LEVEL="INFO")
+    worker = engine.start("worker", APP_IMAGE, "worker", "default", options=LOCKED, **SITE, WORKER_LOG_LEVEL="INFO")
+    beat = engine.start("beat", APP_IMAGE, "beat", options=LOCKED, **SITE, BEAT_LOG_LEVEL="INFO")
 
     wait_for(lambda: "Sending due task" in engine.logs(beat), "beat sends")
     wait_for(lambda: "succeeded in" in engine.logs(worker), "the worker has done something")
@@ -165,7 +167,7 @@ def test_health_follows_the_database(engine, database, web):
 
 def test_a_wrong_password_is_named_and_changes_nothing(engine, released):
     done = engine.run(
-        APP, "release", options=LOCKED, **SITE, POSTGIS_ENV_POSTGRES_PASSWORD="wrong", POSTGIS_WAIT_SECONDS="2"
+        APP_IMAGE, "release", options=LOCKED, **SITE, POSTGIS_ENV_POSTGRES_PASSWORD="wrong", POSTGIS_WAIT_SECONDS="2"
     )
 
     assert done.returncode == 1
@@ -177,7 +179,7 @@ def test_a_wrong_password_is_named_and_changes_nothing(engine, released):
 def test_a_database_that_is_not_there_is_named(engine):
     variables = {**SITE, "DATABASE_CONTAINER": "nowhere"}
 
-    done = engine.run(APP, "web", options=LOCKED, **variables, POSTGIS_WAIT_SECONDS="2")
+    done = engine.run(APP_IMAGE, "web", options=LOCKED, **variables, POSTGIS_WAIT_SECONDS="2")
 
     assert done.returncode == 1
     assert "PostGIS at nowhere:5432" in done.stderr
@@ -188,7 +190,7 @@ def test_a_database_that_is_not_there_is_named(engine):
 def test_no_role_starts_with_a_published_secret(engine, role):
     variables = {**SITE, "APP_DB_PASSWORD": "development-only-app"}
 
-    done = engine.run(APP, *role, options=LOCKED, **variables)
+    done = engine.run(APP_IMAGE, *role, options=LOCKED, **variables)
 
     assert done.returncode == 1
     assert "APP_DB_PASSWORD of this server" in done.stderr
@@ -196,7 +198,7 @@ def test_no_role_starts_with_a_published_secret(engine, role):
 
 
 def test_the_deployment_check_is_clean(engine):
-    done = engine.run(APP, "manage", "check", "--deploy", "--fail-level", "WARNING", options=LOCKED, **SITE)
+    done = engine.run(APP_IMAGE, "manage", "check", "--deploy", "--fail-level", "WARNING", options=LOCKED, **SITE)
 
     assert done.returncode == 0, done.stderr
 
@@ -207,7 +209,7 @@ def test_the_agent_without_a_key_says_nothing(engine, web):
 
 def test_a_request_under_way_is_answered_before_the_end(engine, released):
     files = ("--volume", f"{engine.volume('leaving')}:/usr/share/nginx/html")
-    container = engine.start("leaving", APP, options=(*LOCKED, *files), **SITE, GUNICORN_PORT="8123")
+    container = engine.start("leaving", APP_IMAGE, options=(*LOCKED, *files), **SITE, GUNICORN_PORT="8123")
     engine.wait_until_healthy(container)
     with socket.create_connection((engine.address(container), 8123), timeout=30) as connection:
         head = "POST /en/ HTTP/1.1\r\nHost: site.example\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.delivery.engine import Engine, docker, inspect, wait_for
+from tests.delivery.engine import APP_IMAGE, Engine, docker, inspect, wait_for
 from tests.sources import ROOT
 
 pytestmark = pytest.mark.docker
@@ -145,13 +145,13 @@ def test_the_demos_chains_answer_other_containers_and_survive_a_restart(engine, 
     url, method, expected = CALLS[chain]
     asking = ("-c", ASK, url, method)
 
-    answer = engine.run("nexchange/app:latest", *asking, options=("--entrypoint", "python")).stdout
+    answer = engine.run(APP_IMAGE, *asking, options=("--entrypoint", "python")).stdout
     assert expected in answer
     assert json.loads(answer).get("error") is None
 
     docker("restart", container)
     engine.wait_until_healthy(container)
-    assert expected in engine.run("nexchange/app:latest", *asking, options=("--entrypoint", "python")).stdout
+    assert expected in engine.run(APP_IMAGE, *asking, options=("--entrypoint", "python")).stdout
 
 
 def test_a_chain_that_is_none_is_refused(engine):

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 COMES_BACK_S=120
+RESTORED=$REHEARSAL_DIR/restored # what bin/restore said
 WRITERS=(app worker worker_litecoin worker_ethereum beat miner)
 CHANGED_BY_A_RESTORE='wallets_freeze\|wallets_chainstate' # it stops payouts and opens another branch of addresses
 
@@ -11,6 +12,8 @@ rehearse_disasters() {
     timed "engine killed" kill_engine
     timed "order after all that" order_on "$SITE"
     timed "volume wiped, restored" wipe_and_restore
+    timed "reconciled, payouts go" lift_freeze
+    timed "order after the restore" order_on "$SITE"
     ensure_acme_image "$LOCAL_BASE_IMAGE"
     timed "ACME server" start_acme
     timed "certificate issued" issue_acme_certificate
@@ -39,6 +42,18 @@ kill_engine() {
 
 database_is_healthy() { target_docker inspect --format '{{.State.Health.Status}}' nexchange_postgis_1 | grep -qx healthy; }
 
+manage() { on_server /nexchange/compose exec -T worker /entrypoint.sh manage "$@"; }
+
+# lift_freeze: what docs/RUNBOOK.md asks for after a restore, from the heights that bin/restore has printed.
+lift_freeze() {
+    local chain height
+    for chain in litecoin ethereum; do
+        height=$(sed -nE "s/^$chain: the backup knew its blocks up to ([0-9]+)$/\\1/p" "$RESTORED")
+        manage reconcile --chain "$chain" --since "${height:?bin/restore named no block of $chain}"
+    done
+    manage freeze ALL --lift --because "rehearsal: reconciled from the blocks that the backup knew"
+}
+
 # wipe_and_restore: backup, the hash of every table, the database's folder gone, restore, the same hashes.
 wipe_and_restore() {
     local before=$REHEARSAL_DIR/hashes.before after=$REHEARSAL_DIR/hashes.after
@@ -49,7 +64,7 @@ wipe_and_restore() {
     docker exec "$TARGET" sh -c 'find /nexchange/database -mindepth 1 -delete'
     on_server sudo -n docker start nexchange_postgis_1
     wait_for 60 "the new, empty database" database_is_healthy
-    run_server_block restore
+    run_server_block restore | tee "$RESTORED"
     on_server /nexchange/bin/backup --hashes | grep -v "$CHANGED_BY_A_RESTORE" >"$after"
     on_server /nexchange/compose start "${WRITERS[@]}"
     diff "$before" "$after" || fail "the restored tables differ (above)."

@@ -84,3 +84,6 @@ release_broken() {
     after=$(running_digest)
     [[ $before == "$after" ]] || fail "the broken release left $after running instead of $before."
 }
+
+# engine_tests: with the image that serves; the last one built here is the broken one.
+engine_tests() { APP_IMAGE=$(running_digest) bin/test -m docker tests/delivery; }
