@@ -11,11 +11,23 @@ NETWORK=$REHEARSAL-network REGISTRY_IP=$REHEARSAL_PREFIX.2 TARGET_IP=$REHEARSAL_
 
 # start_network: a bridge with fixed addresses, so that the host's engine and the target's know the registry by one name.
 start_network() {
+    local interface
     (umask 077 && mkdir -p "$REHEARSAL_DIR")
     docker network inspect "$NETWORK" >/dev/null 2>&1 && return
+    interface=$(route_to_network)
+    [[ -z $interface ]] || fail "$interface of this machine has the addresses of the rehearsal's network, $REHEARSAL_PREFIX.0/24." \
+        "If an engine that is gone left it: ip link delete $interface. Else choose others: REHEARSAL_PREFIX=10.99.1 $0"
     docker network create --subnet "$REHEARSAL_PREFIX.0/24" "$NETWORK" >/dev/null ||
         fail "the rehearsal's network $REHEARSAL_PREFIX.0/24 cannot be made." \
             "Something else uses these addresses; choose others: REHEARSAL_PREFIX=10.99.1 $0"
+}
+
+# route_to_network: print the interface that packets to those addresses would leave by, were the network not there.
+route_to_network() {
+    local hex
+    # shellcheck disable=SC2046,SC2183 # three numbers; the kernel writes them the other way round
+    hex=$(printf '00%02X%02X%02X' $(tr . '\n' <<<"$REHEARSAL_PREFIX" | tac))
+    awk -v network="$hex" '$2 == network { print $1; exit }' /proc/net/route
 }
 
 stop_network() { docker network rm "$NETWORK" >/dev/null 2>&1 || true; }
