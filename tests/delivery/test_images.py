@@ -70,8 +70,8 @@ def web(engine, released):
     return container
 
 
-def get(address, path, **headers):
-    request = urllib.request.Request(f"http://{address}:8123{path}", headers={**BEHIND_NGINX, **headers})
+def get(address, path):
+    request = urllib.request.Request(f"http://{address}:8123{path}", headers=BEHIND_NGINX)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 -- http
             return response.status, response.read().decode()
