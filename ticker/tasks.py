@@ -3,10 +3,15 @@
 import logging
 
 from celery import shared_task
+from celery.signals import worker_ready
+from celery.worker.consumer import Consumer
+from django.conf import settings
 
 from core.clock import now
 from ticker.prune import prune_prices
 from ticker.record import record_round
+
+QUEUE = "default"
 
 logger = logging.getLogger(__name__)
 
@@ -26,3 +31,13 @@ def run_ticker(**_: object) -> None:
 def prune_old_prices(**_: object) -> None:
     """Remove observations and rates past their age."""
     prune_prices(at=now())
+
+
+@worker_ready.connect
+def ask_at_once(sender: Consumer, **_: object) -> None:
+    """Send a first round when the worker starts that runs them: the timetable's comes a whole period later.
+
+    Without it a release would add that period to the age of the last price, and a price too old stops all orders.
+    """
+    if QUEUE in sender.app.amqp.queues.consume_from:
+        run_ticker.apply_async(queue=QUEUE, expires=settings.TICKER_ROUND["period_s"])

@@ -103,10 +103,18 @@ elif verb == "rm":
         state.pop(service, None)
 elif verb == "run" and "release" in services:
     if bad(image, "killed"):
-        os.kill(os.getppid(), 9)
+        step = os.getppid()
+        deploy = int(Path(f"/proc/{{step}}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(deploy, 9)
+        os.kill(step, 9)
     if bad(image, "migration"):
         leave(1, "django.db.utils.ProgrammingError: this migration fails on purpose")
 leave()
+"""
+
+
+BACKUP = """! grep -q '"backup": true' "$FAKE_HOME/faults" || exit 1
+echo "backup $NEXCHANGE_ROOT" >>"$FAKE_HOME/backups"
 """
 
 
@@ -131,7 +139,7 @@ class FakeServer:
     def stage(self, commit: str, nginx: str) -> Path:
         stage = self.root / "state" / f"incoming-1-{commit}"
         (stage / "bin").mkdir(parents=True)
-        (stage / "bin" / "backup").write_text('echo "backup $NEXCHANGE_ROOT" >>"$FAKE_HOME/backups"\n')
+        (stage / "bin" / "backup").write_text(BACKUP)
         (stage / "nginx.conf").write_text(nginx)
         (stage / "docker-compose.yml").write_text("services: {}\n")
         return stage

@@ -1,5 +1,6 @@
 """The deploy's half on the server, without an engine: what it writes, what it refuses, and how it goes back."""
 
+import os
 import stat
 import subprocess
 
@@ -59,9 +60,9 @@ def test_a_release_never_leaves_nobody_to_answer(serving):
     assert ("docker-compose up -d --no-deps --force-recreate app_next", "sha256:old") in calls[:replacing]
     asked = [call for call, _ in calls]
     order = (
-        "docker-compose stop worker",
+        "docker-compose stop worker_litecoin worker_ethereum",
         "docker-compose run --rm -T release",
-        "docker-compose up -d --no-deps worker",
+        "docker-compose up -d --no-deps worker ",
     )
     places = [next(at for at, call in enumerate(asked) if call.startswith(part)) for part in order]
     assert places == sorted(places)
@@ -148,14 +149,38 @@ def test_a_port_that_is_taken_is_named_on_the_first_deploy(server):
 
 def test_a_deploy_that_was_killed_is_mended_by_the_next(serving):
     serving.faults = {"sha256:new": ["killed"]}
-    serving.deploy("new")
+    assert serving.deploy("new").returncode == -9
     (serving.root / "state" / "login.left").mkdir()
+    for left in (serving.root / "state").glob("incoming-*"):
+        os.utime(left, (0, 0))  # younger ones may belong to a deploy that waits
     serving.faults = {"sha256:worse": ["migration"]}
 
     done = serving.deploy("worse")
 
     assert done.returncode != 0
     assert_old_serves(serving)
+
+
+def test_prices_are_asked_for_throughout_a_release(serving):
+    """Orders are refused once the last price is a minute old, and a migration may take longer than that."""
+    serving.deploy("new")
+
+    stopped = [call for call, _ in serving.calls() if call.startswith("docker-compose stop")]
+    assert stopped == ["docker-compose stop worker_litecoin worker_ethereum"]
+
+
+def test_payouts_go_on_after_a_deploy_that_was_killed(serving):
+    serving.faults = {"sha256:new": ["killed"]}
+    assert serving.deploy("new").returncode == -9
+    assert serving.containers()["worker_litecoin"]["status"] == "exited"
+    serving.faults = {"backup": True}
+
+    done = serving.deploy("new")
+
+    assert "before anything was changed" in done.stderr
+    assert {name: serving.containers()[name] for name in WORKERS} == {
+        name: {"image": image("old"), "status": "running"} for name in WORKERS
+    }
 
 
 def test_the_same_release_twice_is_no_mistake(serving):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -42,11 +43,13 @@ class Handler(BaseHTTPRequestHandler):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.server.seen.append((kind, self.path, self.headers["Idempotency-Key"], body, self.client_address))
         how = self.server.unwell.get((kind, number), "well")
+        status = {"error": 500, "refused": 400}.get(how, 201 if kind == "post" else 200)
         if how == "cut":
             self.close_connection = True
             return
-        answer = json.dumps({"unique_reference": f"O{number}"} if how == "well" else {}).encode()
-        self.send_response(500 if how == "error" else 201 if kind == "post" else 200)
+        bodies = {"well": {"unique_reference": f"O{number}"}, "refused": {"code": "rate_unavailable"}}
+        answer = json.dumps(bodies.get(how, {})).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         if how == "last":
             self.send_header("Connection", "close")
@@ -150,6 +153,16 @@ def test_a_failure_is_counted_with_its_cause_and_never_repeated(serve, certifica
     assert len(report["orders"]) == 10
     cut = [seen[2] for seen in site.seen if seen[0] == "post"][4]
     assert report["unanswered"] == [cut]
+
+
+def test_the_causes_of_failures_are_shown_with_their_moments(serve, certificate, tmp_path):
+    site = serve({("post", 4): "refused", ("post", 5): "refused"})
+
+    run(site, certificate, tmp_path, "--rate", "50", "--count", "12")
+
+    words = [sys.executable, LOAD, "failures", tmp_path / "load.json"]
+    shown = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    assert re.fullmatch(r"2 post: status 400 rate_unavailable, [0-9:]{8} to [0-9:]{8}\n", shown)
 
 
 def test_a_connection_that_the_site_ends_in_order_is_no_failure(serve, certificate, tmp_path):

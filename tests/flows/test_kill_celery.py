@@ -22,12 +22,12 @@ pytestmark = pytest.mark.node
 
 
 class CeleryWorker:
-    """`bin/worker` for all queues, with its pool process, in a process group of its own."""
+    """`bin/worker` for both chains, with its pool process, in a process group of its own."""
 
     def __init__(self, env: dict[str, str], log: Path) -> None:
         with log.open("ab") as file:
             self.process = subprocess.Popen(
-                ["bin/worker", "default,litecoin,ethereum"],
+                ["bin/worker", ",".join(CHAINS)],
                 cwd=ROOT,
                 env=env,
                 stdout=file,
@@ -56,7 +56,7 @@ def start_celery(
     for worker in workers:
         worker.kill()
     with app.connection_for_write() as broker:
-        for queue in ("default", *CHAINS):
+        for queue in CHAINS:
             broker.default_channel.queue_purge(queue)
 
 

@@ -1,9 +1,12 @@
 import logging
+from types import SimpleNamespace
+
+import pytest
 
 from core.clock import clock_reads
 from nexchange.celery import app
 from ticker.models import Round
-from ticker.tasks import prune_old_prices, run_ticker
+from ticker.tasks import ask_at_once, prune_old_prices, run_ticker
 
 
 def test_a_tick_run_twice_records_one_round(exchange):
@@ -38,3 +41,14 @@ def test_both_ticks_are_in_the_timetable_and_expire_before_the_next():
     assert ticks["ticker.tasks.run_ticker"]["schedule"] == 10
     assert ticks["ticker.tasks.run_ticker"]["options"]["expires"] < 10
     assert "ticker.tasks.prune_old_prices" in ticks
+
+
+@pytest.mark.parametrize(("queues", "sent"), [({"default", "litecoin"}, 1), ({"litecoin"}, 0)])
+def test_a_worker_that_runs_rounds_begins_with_one(queues, sent):
+    worker = SimpleNamespace(app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=queues))))
+    with app.connection_for_write() as broker:
+        broker.default_channel.queue_purge("default")
+
+        ask_at_once(sender=worker)
+
+        assert broker.default_channel.queue_purge("default") == sent

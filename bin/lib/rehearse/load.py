@@ -2,6 +2,7 @@
 
     load.py run --site https://NAME --ca FILE --out FILE [--address IP:PORT] [--rate N] [--count N] ...
     load.py show FILE        one line per kind: requests, failed
+    load.py failures FILE    one line per kind and cause: how many, from when to when
     load.py difference OLD NEW   the same for what happened between two copies of the file
 
 Each request has its moment, set beforehand: a slow site gets no fewer of them. SIGTERM or SIGINT ends it: what is under way is
@@ -175,7 +176,7 @@ class Caller:
         if self._kind != "kept" or answer.will_close:
             self._hang_up()
         if answer.status != (CREATED if key else OK):
-            raise Unexpected(f"status {answer.status}")
+            raise Unexpected(f"status {answer.status} {_code(body)}".rstrip())
         if not body:
             raise Unexpected("an empty answer")
         return _reference(body) if key else ""
@@ -193,6 +194,14 @@ class Caller:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _code(body: bytes) -> str:
+    """Return the code of one of the API's errors, or nothing for any other answer."""
+    try:
+        return str(json.loads(body)["code"])
+    except (ValueError, LookupError, TypeError):
+        return ""
 
 
 def _reference(body: bytes) -> str:
@@ -259,6 +268,17 @@ def show(report: dict[str, Any], before: dict[str, Any] | None = None) -> list[s
     return lines
 
 
+def show_failures(report: dict[str, Any]) -> list[str]:
+    """Return "12 post: status 400 rate_unavailable, 12:31:08 to 12:31:12" for each cause; moments of the failures kept."""
+    lines = []
+    for kind in KINDS:
+        for cause, number in report["kinds"][kind]["causes"].items():
+            moments = [one["at"][11:19] for one in report["failures"] if (one["kind"], one["cause"]) == (kind, cause)]
+            when = f", {moments[0]} to {moments[-1]}" if moments else ""
+            lines.append(f"{number} {kind}: {cause}{when}")
+    return lines
+
+
 def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="load.py", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -275,6 +295,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     run.add_argument("--amount", default="1", help="what the customer would send")
     run.add_argument("--payout-address", default="0x2c7536e3605d9c16a7a3d7b1898e529396a65c23")
     commands.add_parser("show").add_argument("file")
+    commands.add_parser("failures").add_argument("file")
     difference = commands.add_parser("difference")
     difference.add_argument("old")
     difference.add_argument("new")
@@ -289,9 +310,10 @@ def main(arguments: list[str]) -> int:
             signal.signal(number, lambda *_: load.stopped.set())
         load.run()
         return 0
-    files = [options.file] if options.command == "show" else [options.new, options.old]
+    files = [options.new, options.old] if options.command == "difference" else [options.file]
+    shown = show_failures if options.command == "failures" else show
     with contextlib.suppress(BrokenPipeError):
-        print("\n".join(show(*(json.loads(Path(file).read_text()) for file in files))))
+        print("\n".join(shown(*(json.loads(Path(file).read_text()) for file in files))))
     return 0
 
 

@@ -62,7 +62,11 @@ PYTHON
 }
 
 nothing_failed() {
-    local failed
-    failed=$(awk -F '\t' '$4 ~ /^[1-9]/' "$TABLE")
-    [[ -z $failed ]] || fail "requests failed: $failed"
+    local failed report
+    failed=$(awk -F '\t' '$4 ~ /^[1-9]/ {print $1}' "$TABLE")
+    if [[ -z $failed ]]; then return; fi
+    for report in "$REHEARSAL_DIR"/load/*.json; do
+        python3 bin/lib/rehearse/load.py failures "$report" | sed "s#^#  $(basename "$report" .json): #;/: $/d"
+    done
+    fail "requests failed (above) in: ${failed//$'\n'/, }" "Everything that was asked and answered then: $REHEARSAL_DIR/nginx.log, $LOG_DIR"
 }

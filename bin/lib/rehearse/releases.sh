@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2030,SC2031
 
 DEVELOPER=$REHEARSAL_DIR/developer # a clone of this checkout's HEAD
+MIGRATION_S=75
 
 # run_block NAME: the commands of readme_wercker.md's block of that name, as they stand there, in the developer's clone. The log
 # shows them as they are written, never with values: some are secrets.
@@ -35,7 +36,8 @@ change_page() {
     commit_change "Show release $1"
 }
 
-# A release whose database has one column more; the code before it does not know that column.
+# A release whose database has one column more; the code before it does not know that column. It takes longer than a price may
+# be used, as migrations of large tables do.
 change_tables() {
     local last
     last=$(basename "$(find "$DEVELOPER/ticker/migrations" -name '[0-9]*.py' | sort | tail -n 1)" .py)
@@ -47,7 +49,10 @@ from django.db import migrations
 
 class Migration(migrations.Migration):
     dependencies = [("ticker", "$last")]
-    operations = [migrations.RunSQL("ALTER TABLE ticker_pair ADD COLUMN rehearsal integer", migrations.RunSQL.noop)]
+    operations = [
+        migrations.RunSQL("SELECT pg_sleep($MIGRATION_S)", migrations.RunSQL.noop),
+        migrations.RunSQL("ALTER TABLE ticker_pair ADD COLUMN rehearsal integer", migrations.RunSQL.noop),
+    ]
 PYTHON
     commit_change "Add a column to the pairs"
 }

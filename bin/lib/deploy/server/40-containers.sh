@@ -1,7 +1,10 @@
 # Runs on the server: containers started, watched and asked; nothing here decides what a failure means.
 # shellcheck shell=bash disable=SC2153,SC2154
 
-WORKERS=(worker worker_litecoin worker_ethereum beat)
+# What credits and pays. `worker` asks the venues for prices and beat gives it its turns: those two go on during a release, since
+# without a fresh price the site refuses every order.
+PAYERS=(worker_litecoin worker_ethereum)
+WORKERS=(worker beat "${PAYERS[@]}")
 HEALTH_SECONDS=${HEALTH_SECONDS:-180}
 # shellcheck disable=SC2034
 FLAG=$NEXCHANGE_ROOT/etc/nginx/release/next
@@ -105,6 +108,10 @@ use_demo_keys() {
 
 demo_services() { if is_demo; then printf 'miner'; fi; }
 drain() { sleep "${DRAIN_SECONDS:-30}"; }
+payers_run() {
+    local service
+    for service in "${PAYERS[@]}"; do [[ $(state_of "$service" '{{.State.Status}}') == running ]] || return 1; done
+}
 # shellcheck disable=SC2046
 start_workers() { compose up -d --no-deps "${WORKERS[@]}" $(demo_services) && wait_running "${WORKERS[@]}"; }
-stop_workers() { compose stop "${WORKERS[@]}"; }
+stop_payers() { compose stop "${PAYERS[@]}"; }

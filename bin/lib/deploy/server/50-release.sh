@@ -25,7 +25,7 @@ deploy_here() {
     keep_services
     if [[ -n $OLD_IMAGE ]]; then step "nginx: taken up" reload_nginx; fi
     STAGE_REACHED=workers
-    if [[ -n $OLD_IMAGE ]]; then step "workers stop: no payout in between" stop_workers; fi
+    if [[ -n $OLD_IMAGE ]]; then step "payouts stop" stop_payers; fi
     step "tables, roles, reference data" compose run --rm -T release
     if [[ -n $OLD_IMAGE ]]; then replace_app; else first_app; fi
     step "the site through nginx" ask_site app
@@ -65,10 +65,10 @@ replace_app() {
 
 remove_next() { compose rm --stop --force app_next; }
 
-# mend: the flag and app_next stand only during a release. Finding them, the running release is made whole with its own files
-# and variables first; in a subshell, so that those of the new release stay what they are.
+# mend: the flag, app_next and stopped payers stand only during a release. Finding one of them, the running release is made whole
+# with its own files and variables first; in a subshell, so that those of the new release stay what they are.
 mend() {
-    if [[ -z $(container app_next) && ! -e $FLAG ]]; then
+    if [[ -z $(container app_next) && ! -e $FLAG ]] && payers_run; then
         if [[ ! -d $STATE/good ]]; then keep_files; fi
         return
     fi
@@ -76,6 +76,7 @@ mend() {
     use_old_variables
     if [[ -e $FLAG ]]; then restore_app; fi
     remove_next
+    start_workers
 }
 
 # restore_app: the old release in place of a new one, while app_next answers. If nobody does, the old one comes at once.
