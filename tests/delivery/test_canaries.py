@@ -107,22 +107,24 @@ def test_what_cannot_be_searched_is_no_success(search, tmp_path):
     assert "too short to be looked for, at least 8 characters: SECRET_KEY" in short.stderr
 
 
-def test_a_layer_that_an_image_has_twice_is_searched_once(search, tmp_path):
+def test_a_layer_that_two_images_have_is_searched_once_and_named_for_both(search, tmp_path):
+    manifest = [{"Config": f"{tag}.json", "RepoTags": [tag], "Layers": ["first/layer.tar"]} for tag in ("a:1", "b:2")]
     with tarfile.open(tmp_path / "saved.tar", "w") as saved:
         second = tarfile.TarInfo("second/layer.tar")
         second.type, second.linkname = tarfile.SYMTYPE, "../first/layer.tar"
         saved.addfile(second)
-        first = tarfile.TarInfo("first/layer.tar")
-        content = SECRETS["TOKEN_KEY"].encode()
-        first.size = len(content)
-        saved.addfile(first, io.BytesIO(content))
+        for name, text in (("first/layer.tar", SECRETS["TOKEN_KEY"]), ("manifest.json", json.dumps(manifest))):
+            member = tarfile.TarInfo(name)
+            member.size = len(text.encode())
+            saved.addfile(member, io.BytesIO(text.encode()))
     (tmp_path / "docker").write_text(f'#!/bin/sh\n[ "$1" != save ] || cat {tmp_path}/saved.tar\n')
     (tmp_path / "docker").chmod(0o755)
 
-    done = search("--docker", str(tmp_path / "docker"), "--image", "twice")
+    done = search("--docker", str(tmp_path / "docker"), "--image", "a:1", "--image", "b:2")
 
     assert done.returncode == 1, done.stderr
-    assert done.stdout.count("TOKEN_KEY is in") == 1
+    found = [line for line in done.stdout.splitlines() if "TOKEN_KEY is in" in line]
+    assert found == [f"TOKEN_KEY is in {tag}: first/layer.tar" for tag in ("a:1", "b:2")]
 
 
 @pytest.mark.docker

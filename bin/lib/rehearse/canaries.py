@@ -23,7 +23,7 @@ import tempfile
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 SHORTEST = 8  # shorter values would be found everywhere by chance
 BLOCK = 1 << 20
@@ -79,6 +79,7 @@ class Search:
         self.longest = max(map(len, self.forms))
         self.found: set[tuple[str, str]] = set()
         self.bytes = 0
+        self.secrets, self.folder = secrets, folder
         self.patterns = folder / "forms"
         self.patterns.write_bytes(b"\n".join(self.forms) + b"\n")
 
@@ -139,12 +140,18 @@ def run(command: list[str]) -> bytes:
     return done.stdout
 
 
-def search_image(search: Search, docker: list[str], image: str) -> None:
-    """Search the image's history, its configuration and every file of every layer, deleted ones too."""
-    history = run([*docker, "history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Comment}}", image])
-    search.look_at_text(history, f"{image}: history")
-    search.look_at_text(run([*docker, "image", "inspect", image]), f"{image}: configuration")
-    with subprocess.Popen([*docker, "save", image], stdout=subprocess.PIPE) as save:
+def search_images(search: Search, docker: list[str], images: list[str]) -> None:
+    """Search the images' histories, their configurations and every file of every layer, deleted ones too.
+
+    All are saved at once: what they share is in the archive once, and releases share most of their layers.
+    """
+    for image in images:
+        history = run([*docker, "history", "--no-trunc", "--format", "{{.CreatedBy}} {{.Comment}}", image])
+        search.look_at_text(history, f"{image}: history")
+        search.look_at_text(run([*docker, "image", "inspect", image]), f"{image}: configuration")
+    owners: dict[str, list[str]] = {}
+    layers = Search(search.secrets, search.folder)
+    with subprocess.Popen([*docker, "save", *images], stdout=subprocess.PIPE) as save:
         with tarfile.open(fileobj=save.stdout, mode="r|") as archive:
             for member in archive:
                 # Two layers with the same content are saved once, the second as a link within the archive.
@@ -155,10 +162,26 @@ def search_image(search: Search, docker: list[str], image: str) -> None:
                     while block := content.read(BLOCK):
                         file.write(block)
                     file.seek(0)
-                    search_layer(search, file, f"{image}: {member.name}")
+                    search_layer(layers, file, member.name)
+                    if member.name == "manifest.json":
+                        file.seek(0)
+                        owners = list_owners(json.load(file))
         save.stdout.read()
     if save.returncode != 0:
-        raise Unsearchable(f"docker save {image} ended with status {save.returncode}")
+        raise Unsearchable(f"docker save {shlex.join(images)} ended with status {save.returncode}")
+    search.bytes += layers.bytes
+    for name, where in layers.found:
+        member = where.partition(": ")[0]
+        search.found |= {(name, f"{image}: {where}") for image in owners.get(member, ["the saved images"])}
+
+
+def list_owners(manifest: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the images that have a member of the archive, by its name; for an image without a tag, its configuration's."""
+    owners: dict[str, list[str]] = {}
+    for image in manifest:
+        for member in (image["Config"], *image["Layers"]):
+            owners.setdefault(member, []).extend(image["RepoTags"] or [image["Config"]])
+    return owners
 
 
 def search_layer(search: Search, file: IO[bytes], where: str) -> None:
@@ -203,8 +226,8 @@ def list_files(path: Path) -> Iterator[Path]:
 
 def search_all(search: Search, options: argparse.Namespace) -> None:
     docker = shlex.split(options.docker)
-    for image in options.image:
-        search_image(search, docker, image)
+    if options.image:
+        search_images(search, docker, options.image)
     for container in options.container:
         search_container(search, docker, container)
     for path in options.file:
