@@ -41,9 +41,7 @@ app.conf.beat_schedule = {
 }
 for _chain in CHAINS:
     app.conf.beat_schedule |= {
-        f"scan_{_chain}": _tick("wallets.tasks.scan", 2, _chain, chain=_chain),
-        f"advance_{_chain}": _tick("orders.tasks.advance_orders", 2, _chain, chain=_chain),
-        f"pay_{_chain}": _tick("wallets.tasks.pay", 2, _chain, chain=_chain),
+        f"follow_{_chain}": _tick("orders.tasks.follow_chain", 2, _chain, chain=_chain),
         f"bump_{_chain}": _tick("wallets.tasks.bump", 60, _chain, chain=_chain),
     }
 

@@ -1,4 +1,4 @@
-"""The ticks of each chain: read it, sign what is asked for, send what is signed, outbid what is stuck.
+"""A chain's turns: read it, sign what is asked for, send what is signed; each minute, outbid what is stuck.
 
 Each is safe to run twice, on two machines, at once: the scan holds the chain's row for each block, signing the payout's,
 sending claims each attempt.
@@ -24,17 +24,15 @@ LONGEST_ROUND = timedelta(seconds=20)
 log = logging.getLogger(__name__)
 
 
-@shared_task
-def scan(*, chain: str, **_: Any) -> None:
-    """Read what is new on a chain."""
+def scan(*, chain: str) -> None:
+    """Read what is new on a chain; part of orders.tasks.follow_chain."""
     report = scan_chain(node=get_node(chain), at=clock.now(), known_mempool=known_mempool(chain))
     if report.problem:
         log.warning("scan of %s stopped: %s", chain, report.problem)
 
 
-@shared_task
-def pay(*, chain: str, **_: Any) -> None:
-    """Sign and send the payouts of a chain."""
+def pay(*, chain: str) -> None:
+    """Sign and send the payouts of a chain; part of orders.tasks.follow_chain."""
     node = get_node(chain)
     started = clock.now()
     while clock.now() - started < LONGEST_ROUND:

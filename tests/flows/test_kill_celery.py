@@ -61,16 +61,11 @@ def start_celery(
 
 
 def send_ticks() -> None:
-    """Put one round of the timetable into the queues, as beat does, unless the worker has not taken up the one before.
-
-    On a slow machine rounds would pile up, and those that expired would always be the later tasks of each: no payout ever.
-    """
+    """Give each chain a turn, as beat does, unless the worker has not taken up the one before."""
     with app.connection_for_write() as broker:
         for chain in CHAINS:
-            if broker.default_channel.queue_declare(chain).message_count:
-                continue
-            for task in ("wallets.tasks.scan", "orders.tasks.advance_orders", "wallets.tasks.pay"):
-                app.send_task(task, kwargs={"chain": chain}, queue=chain, expires=30)
+            if not broker.default_channel.queue_declare(chain).message_count:
+                app.send_task("orders.tasks.follow_chain", kwargs={"chain": chain}, queue=chain, expires=30)
 
 
 def until(happened: Callable[[], bool], exchange: Exchange, *, mine: bool = True, seconds: int = 90) -> None:
