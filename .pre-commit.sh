@@ -11,21 +11,18 @@ BOX=pitervergara/geodjango:nexchange
 mapfile -t told < <(git rev-parse --local-env-vars 2>/dev/null)
 unset "${told[@]}"
 
-# run_checks: all beside each other, since each waits for something else, and the backend's tests in two parts, which
-# share a database cluster; their output when all have ended.
+# run_checks: all beside each other, since each waits for something else; their output when all have ended.
 run_checks() {
-    local names=("static validation" "delivery tests" "backend tests" "frontend tests") pids=() failed=() logs at
+    local names=("static validation" "backend tests" "frontend tests") pids=() failed=() logs at
     logs=$(mktemp -d)
     # shellcheck disable=SC2064
     trap "rm -rf '$logs'" EXIT
     bin/setup >"$logs/setup" 2>&1 || { cat "$logs/setup" && return 1; }
     bin/lint >"$logs/0" 2>&1 &
     pids+=($!)
-    bash bin/test --fast --quiet tests/delivery >"$logs/1" 2>&1 &
+    bash bin/test --fast --quiet >"$logs/1" 2>&1 &
     pids+=($!)
-    bash bin/test --fast --quiet --ignore=tests/delivery >"$logs/2" 2>&1 &
-    pids+=($!)
-    npm run-script test >"$logs/3" 2>&1 &
+    npm run-script test >"$logs/2" 2>&1 &
     pids+=($!)
     for at in "${!pids[@]}"; do
         if wait "${pids[at]}"; then

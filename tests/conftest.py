@@ -61,12 +61,11 @@ def django_db_setup(test_database: TestDatabase) -> None:
 def committed_db(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, test_database: TestDatabase
 ) -> Iterator[None]:
-    """Real commits, seen by threads and child processes. The database is dropped and cloned again afterwards."""
+    """Real commits, seen by threads and child processes. The database is replaced by a fresh copy afterwards."""
     with django_db_blocker.unblock():
         yield
         connections.close_all()
-    test_database.drop()
-    test_database.clone()
+    test_database.renew()
 
 
 @pytest.fixture

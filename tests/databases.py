@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class TestDatabase:
         self.prefix = f"nexchange_{checkout}"
         self.template = f"{self.prefix}_template_{fingerprint()}"
         self.name = f"{self.prefix}_test_{os.getpid()}"
+        self._beside = ThreadPoolExecutor(1)
+        self._spare: Future[None] | None = None
 
     def prepare_template(self) -> None:
         """Make the template unless it is there; other runs wait under an advisory lock for the one that makes it."""
@@ -47,21 +50,32 @@ class TestDatabase:
             self._run(cursor, "ALTER DATABASE {} RENAME TO {}", unfinished, self.template)
 
     def clone(self) -> None:
-        """Create the run's database as a copy of the template, files and all."""
+        """Create the run's database as a copy of the template."""
+        self._copy(self.name)
+
+    def renew(self) -> None:
+        """Put an untouched copy in the place of the run's database; the copy after that is made while tests go on."""
+        spare = f"{self.name}_spare"
+        if self._spare is None:
+            self._copy(spare)
+        else:
+            self._spare.result()
         with self._maintenance() as server, server.cursor() as cursor:
-            for _ in range(20):
-                try:
-                    self._run(cursor, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", self.name, self.template)
-                except errors.ObjectInUse:  # an autovacuum worker looks at the template
-                    time.sleep(0.5)
-                else:
-                    return
-            raise RuntimeError(f"{self.template} stays in use")
+            self._run(cursor, "DROP DATABASE {} WITH (FORCE)", self.name)
+            self._run_patiently(cursor, "ALTER DATABASE {} RENAME TO {}", spare, self.name)
+        self._spare = self._beside.submit(self._copy, spare)
 
     def drop(self) -> None:
-        """Drop the run's database and cut whoever is still connected to it."""
+        """Drop the run's databases and cut whoever is still connected to them."""
+        self._beside.shutdown()
         with self._maintenance() as server, server.cursor() as cursor:
-            self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
+            for name in (self.name, f"{self.name}_spare"):
+                self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _copy(self, name: str) -> None:
+        """Copy the template, files and all."""
+        with self._maintenance() as server, server.cursor() as cursor:
+            self._run_patiently(cursor, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, self.template)
 
     def _release(self, database: str) -> None:
         env = {**os.environ, "POSTGIS_ENV_POSTGRES_DB": database, "DJANGO_SETTINGS_MODULE": "nexchange.settings_test"}
@@ -83,11 +97,21 @@ class TestDatabase:
         for name in runs + templates[KEPT_TEMPLATES - 1 :]:
             self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
+    def _run_patiently(self, cursor: Any, statement: str, *names: str) -> None:
+        for _ in range(20):
+            try:
+                self._run(cursor, statement, *names)
+            except errors.ObjectInUse:  # an autovacuum worker looks at it
+                time.sleep(0.5)
+            else:
+                return
+        raise RuntimeError(f"{' or '.join(names)} stays in use")
+
     @staticmethod
     def _run(cursor: Any, statement: str, *names: str) -> None:
         cursor.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-    def _maintenance(self) -> Any:
+    def _maintenance(self) -> "_Maintenance":
         return _Maintenance(self.owner)
 
 
@@ -96,6 +120,7 @@ class _Maintenance:
 
     def __init__(self, owner: dict[str, Any]) -> None:
         self.owner = owner
+        self.raw: Any = None
 
     def __enter__(self) -> Any:
         owner = self.owner

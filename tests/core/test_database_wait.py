@@ -55,6 +55,7 @@ def test_names_the_cause_and_the_remedy(answer, remedy, monkeypatch):
     assert remedy in str(silent.value)
 
 
+@pytest.mark.slow
 def test_the_command_ends_with_one_sentence_instead_of_a_traceback():
     ended = subprocess.run(
         [sys.executable, "manage.py", "release", "--wait", "--database-seconds", "1"],

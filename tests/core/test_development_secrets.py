@@ -69,6 +69,7 @@ SERVERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", SERVERS)
 def test_no_server_starts_with_a_published_secret(server, tmp_path):
     # Beat makes its schedule before it asks, and removes one that it cannot read: never a device.

@@ -70,6 +70,7 @@ def test_a_silent_server_times_out_and_may_have_acted():
     assert failure.value.sent
 
 
+@pytest.mark.slow
 def test_a_server_that_drips_is_cut_off():
     began = time.monotonic()
     drops = (b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n", *[b"x"] * 40)

@@ -49,6 +49,7 @@ def _in_thread(work):
     return thread
 
 
+@pytest.mark.slow
 def test_a_held_row_is_waited_for_three_seconds_and_may_be_skipped(committed_db):
     for name in ("a", "b"):
         User.objects.create(username=name)

@@ -17,6 +17,8 @@ from psycopg2 import sql
 from tests.databases import TestDatabase
 from tests.sources import ROOT
 
+pytestmark = pytest.mark.slow  # each test backs a database up and restores it
+
 PASSPHRASE = "a passphrase with $ # ' \" in it"
 CHANGED_BY_A_RESTORE = ("wallets_freeze", "wallets_chainstate")
 

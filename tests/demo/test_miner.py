@@ -72,6 +72,7 @@ def test_refuses_a_live_site(settings):
         call_command("demo_miner", blocks=1, every=0)
 
 
+@pytest.mark.django_db  # after a failure the miner closes connections that are too old
 def test_says_which_node_never_answered(settings):
     settings.CHAIN_RPC_URLS = {"litecoin": "http://127.0.0.1:9", "ethereum": "http://127.0.0.1:9"}
 
@@ -101,6 +102,7 @@ def mine(monkeypatch, chain, blocks):
     call_command("demo_miner", blocks=blocks, every=0, wait=0)
 
 
+@pytest.mark.django_db
 def test_goes_on_after_a_node_was_away_and_prepares_it_again(monkeypatch):
     chain = Chain(None, ChainError("refused"), ChainError("refused"), None, None)
 

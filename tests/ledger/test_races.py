@@ -161,6 +161,7 @@ def test_a_checkpoint_without_its_lock_loses_a_posting(as_owner):
     assert "checkpoint of account" in "\n".join(find_imbalances())
 
 
+@pytest.mark.slow
 def test_a_held_balance_row_is_waited_for_three_seconds():
     commit(fund("f", ltc(10)))
 
