@@ -46,7 +46,7 @@ def test_database() -> Iterator[TestDatabase]:
     database.prepare_template()
     database.clone()
     yield database
-    database.drop()
+    database.end()
 
 
 @pytest.fixture(scope="session")

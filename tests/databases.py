@@ -61,15 +61,22 @@ class TestDatabase:
         else:
             self._spare.result()
         with self._maintenance() as server, server.cursor() as cursor:
-            self._run(cursor, "DROP DATABASE {} WITH (FORCE)", self.name)
+            self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)
             self._run_patiently(cursor, "ALTER DATABASE {} RENAME TO {}", spare, self.name)
         self._spare = self._beside.submit(self._copy, spare)
 
     def drop(self) -> None:
-        """Drop the run's databases and cut whoever is still connected to them."""
+        """Drop the run's database and cut whoever is still connected to it."""
+        self._drop(self.name)
+
+    def end(self) -> None:
+        """Drop what is left when the last test has ended."""
         self._beside.shutdown()
+        self._drop(self.name, f"{self.name}_spare")
+
+    def _drop(self, *names: str) -> None:
         with self._maintenance() as server, server.cursor() as cursor:
-            for name in (self.name, f"{self.name}_spare"):
+            for name in names:
                 self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def _copy(self, name: str) -> None:

@@ -66,7 +66,8 @@ check_repository() {
         "For example: DOCKER_HUB_REPO=registry.example:5000/nexchange/app bin/images --push"
 }
 
-# push_images NAME...: each to a tag of its own; the digest is what a target pulls, so that a moved tag changes nothing.
+# push_images NAME...: each to a tag of its own, with a record of its digest. A deploy asks the registry for the digest that
+# the tag has then, and a server keeps to the one of its first deploy.
 push_images() {
     local name reference digest record=$ROOT/var/images/digests.env
     touch "$record"

@@ -1,6 +1,5 @@
 """The deploy's half on the server, without an engine: what it writes, what it refuses, and how it goes back."""
 
-import os
 import stat
 import subprocess
 
@@ -75,7 +74,7 @@ def test_a_release_never_leaves_nobody_to_answer(serving):
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ("loops", "starts and ends again and again (7 times)"),
+        ("loops", "starts and ends again and again ("),
         ("ill", "does not get healthy"),
         ("silent", "the site does not answer through nginx"),
         ("migration", "this migration fails on purpose"),
@@ -151,8 +150,7 @@ def test_a_deploy_that_was_killed_is_mended_by_the_next(serving):
     serving.faults = {"sha256:new": ["killed"]}
     assert serving.deploy("new").returncode == -9
     (serving.root / "state" / "login.left").mkdir()
-    for left in (serving.root / "state").glob("incoming-*"):
-        os.utime(left, (0, 0))  # younger ones may belong to a deploy that waits
+    serving.forget_leftovers()
     serving.faults = {"sha256:worse": ["migration"]}
 
     done = serving.deploy("worse")
@@ -167,6 +165,48 @@ def test_prices_are_asked_for_throughout_a_release(serving):
 
     stopped = [call for call, _ in serving.calls() if call.startswith("docker-compose stop")]
     assert stopped == ["docker-compose stop worker_litecoin worker_ethereum"]
+
+
+def test_a_release_that_was_killed_after_its_last_switch_leaves_no_two_versions(serving):
+    """The new app answers, nothing is recorded yet: the next deploy may fail, and then all of the old release must serve."""
+    serving.faults = {"sha256:new": ["killed late"]}
+    assert serving.deploy("new").returncode == -9
+    assert serving.containers()["app"]["image"] == image("new")
+    serving.forget_leftovers()
+    serving.faults = {"sha256:worse": ["migration"]}
+
+    done = serving.deploy("worse")
+
+    assert done.returncode != 0
+    assert_old_serves(serving)
+
+
+def test_a_container_that_started_again_long_ago_does_not_spoil_a_release(serving):
+    serving.faults = {"restarts": {"beat": 1, "app": 3}}
+
+    done = serving.deploy("old")
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_serves_is_not_claimed_when_nobody_answers(serving):
+    serving.faults = {"sha256:new": ["migration"], "sha256:old": ["silent"]}
+
+    done = serving.deploy("new")
+
+    assert done.returncode != 0
+    assert f"{image('old')} does not answer through nginx" in done.stderr
+    assert "serves." not in done.stderr
+
+
+def test_services_that_were_replaced_come_back_with_the_release(serving):
+    serving.faults = {"sha256:new": ["migration"]}
+
+    serving.deploy("new", DEPLOY_SERVICES="yes", NEW_NGINX_IMAGE=image("nginx2"))
+
+    assert f"NGINX_IMAGE={image('nginx')}" in serving.text("state/services.env")
+    back = [call for call, _ in serving.calls() if call == "docker-compose up -d --no-deps redis nginx postgis"]
+    assert len(back) == 2, "once with the new images, once with the old ones"
 
 
 def test_payouts_go_on_after_a_deploy_that_was_killed(serving):

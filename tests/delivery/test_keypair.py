@@ -46,10 +46,14 @@ def test_the_two_halves_belong_together(checkout, tmp_path):
 
 def test_a_key_that_is_there_is_kept_unless_another_is_asked_for(checkout):
     file = target_file(checkout)
-    keypair(checkout, "one")
+    made = keypair(checkout, "one")
     before = file.read_text()
 
-    assert "has a key already" in keypair(checkout, "one").stderr
+    again = keypair(checkout, "one")
+
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.split()[:2] == made.stdout.split()[:2]
+    assert "keeps its key" in again.stderr
     assert file.read_text() == before
     assert keypair(checkout, "one", "--replace").returncode == 0
     assert file.read_text() != before

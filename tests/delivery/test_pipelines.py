@@ -166,7 +166,9 @@ def test_a_deploy_names_each_variable_it_lacks(tmp_path):
     assert told.returncode == 1
     assert "PEM_FILE_CONTENT or PEM_FILE_CONTENT_PRIVATE" in missing
     assert "SSH_USER" not in missing
-    assert {name for line in missing for name in line.split(" or ")} <= {*target_lines(), "PEM_FILE_CONTENT_PRIVATE"}
+    either = {"PEM_FILE_CONTENT_PRIVATE", "BACKUP_PASSPHRASE_FILE"}
+    assert {name for line in missing for name in line.split(" or ")} <= {*target_lines()} | either
+    assert "BACKUP_PASSPHRASE or BACKUP_PASSPHRASE_FILE" in missing
 
 
 @pytest.fixture

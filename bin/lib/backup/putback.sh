@@ -73,6 +73,8 @@ discard() {
 
 # swap FILE yes|no: the journal and the media first, both only ever added to; the exchange of the databases comes last.
 swap() {
+    # PostgreSQL would cut a longer name beside it, to the name of the database itself.
+    ((${#PGDATABASE} <= 40)) || fail "the database's name is longer than 40 characters: nothing can be restored beside it."
     LOADED=${PGDATABASE}_restoring
     connect
     refuse_used "$2"

@@ -13,10 +13,11 @@ open_connection() {
     SSH_OPTIONS=(-o "IdentityFile=$SSH_FOLDER/key" -o IdentitiesOnly=yes -o BatchMode=yes -o ConnectTimeout=15
         -o StrictHostKeyChecking=yes -o "UserKnownHostsFile=$SSH_FOLDER/known_hosts" -o GlobalKnownHostsFile=/dev/null
         -o ServerAliveInterval=15 -o ServerAliveCountMax=8 -o LogLevel=ERROR -o "Port=$port")
-    SERVER=$SSH_USER@$host
+    SERVER=$SSH_USER@$host COPY_TO=$SSH_USER@$host
+    if [[ $host == *:* ]]; then COPY_TO=$SSH_USER@[$host]; fi # scp would take an IPv6 address for a host and a path
 }
 
-close_connection() { rm -rf "$SSH_FOLDER"; }
+close_connection() { if [[ -n ${SSH_FOLDER:-} ]]; then rm -rf "$SSH_FOLDER"; fi; }
 
 # check_connection: the failures of the first sign-in, told apart by what ssh says.
 check_connection() {
@@ -32,9 +33,11 @@ check_connection() {
 
 # send_files: to a staging folder, since what lies in place may be in use. Of two deploys each has its own.
 send_files() {
-    STAGE=${NEXCHANGE_ROOT:-/nexchange}/state/incoming-$$-$(<COMMIT)
-    ssh -n "${SSH_OPTIONS[@]}" "$SERVER" "umask 022 && mkdir -p '$STAGE/bin/lib'" ||
-        fail "${NEXCHANGE_ROOT:-/nexchange} cannot be written by $SSH_USER." "bin/provision makes it."
+    local state=${NEXCHANGE_ROOT:-/nexchange}/state
+    STAGE=$(ssh -n "${SSH_OPTIONS[@]}" "$SERVER" "umask 022 && mkdir -p '$state' && stage=\$(mktemp -d '$state/incoming-XXXXXXXX') &&
+        chmod 755 \"\$stage\" && mkdir -p \"\$stage/bin/lib\" && echo \"\$stage\"") ||
+        fail "${NEXCHANGE_ROOT:-/nexchange} cannot be written by $SSH_USER." \
+            "bin/provision makes /nexchange; another NEXCHANGE_ROOT is yours to make, with the same folders and owner."
     send docker-compose.yml nginx.conf "$STAGE/"
     send bin/backup bin/restore "$STAGE/bin/"
     send bin/lib/backup "$STAGE/bin/lib/"
@@ -42,7 +45,7 @@ send_files() {
 
 # send FILE... FOLDER
 send() {
-    scp -q -r "${SSH_OPTIONS[@]}" "${@:1:$#-1}" "$SERVER:${*: -1}" ||
+    scp -q -r "${SSH_OPTIONS[@]}" "${@:1:$#-1}" "$COPY_TO:${*: -1}" ||
         fail "the files could not be copied to the server (see above)." "Is its disk full? df -h on the server."
 }
 

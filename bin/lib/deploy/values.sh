@@ -17,16 +17,19 @@ sent_names() {
 # What the site is made of: kept on the server, for the operator's own use of docker-compose.
 site_names() {
     grep -oE '\$\{[A-Z][A-Z0-9_]+|^ +[A-Z][A-Z0-9_]+:$' docker-compose.yml | tr -d ' :${' | grep -vE '_IMAGE$|^NEXCHANGE_ROOT$' | sort -u
-    printf '%s\n' DATABASE_CONTAINER COMPOSE_PROFILES DRAIN_SECONDS BACKUP_PASSPHRASE
+    printf '%s\n' DATABASE_CONTAINER COMPOSE_PROFILES DRAIN_SECONDS BACKUP_PASSPHRASE BACKUP_PASSPHRASE_FILE BACKUP_KEEP BACKUP_DIR
 }
 
 check_values() {
     bin/steps/require SSH_USER DEST_HOST_ADDR SSH_HOST_KEY 'PEM_FILE_CONTENT|PEM_FILE_CONTENT_PRIVATE' \
         DOCKER_HUB_REPO DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_IMAGE_TAG POSTGIS_ENV_POSTGRES_USER \
-        POSTGIS_ENV_POSTGRES_PASSWORD POSTGIS_ENV_POSTGRES_DB APP_DB_PASSWORD SECRET_KEY TOKEN_KEY ALLOWED_HOSTS BACKUP_PASSPHRASE
+        POSTGIS_ENV_POSTGRES_PASSWORD POSTGIS_ENV_POSTGRES_DB APP_DB_PASSWORD SECRET_KEY TOKEN_KEY ALLOWED_HOSTS \
+        'BACKUP_PASSPHRASE|BACKUP_PASSPHRASE_FILE'
     [[ $DEST_HOST_ADDR =~ ^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$ ]] ||
         fail "DEST_HOST_ADDR is '$DEST_HOST_ADDR', neither HOST nor HOST:PORT."
     [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
+    # A restore makes NAME_restoring beside it; PostgreSQL would cut a longer name, to the one that is in use.
+    ((${#POSTGIS_ENV_POSTGRES_DB} <= 40)) || fail "POSTGIS_ENV_POSTGRES_DB is longer than 40 characters."
     check_number GUNICORN_PORT "$GUNICORN_PORT"
     check_number DRAIN_SECONDS "$DRAIN_SECONDS"
     check_pairs VOLUMES_PARAM -v "^[^:'\"]+(:[^:'\"]+){1,2}$"

@@ -34,6 +34,19 @@ log_agrees() {
     if grep -E '"status":5[0-9][0-9]' "$log" | head -n 5 | grep .; then fail "nginx answered requests with 5xx (above)."; fi
 }
 
+# watch_processes / end_watch: every program that ran while releases were made, with its arguments, as far as two looks a
+# second see it.
+watch_processes() {
+    (while sleep 0.4; do ps -e -ww -o args; done | awk '!seen[$0]++ { print; fflush() }' >"$LOG_DIR/processes.log") </dev/null >/dev/null 2>&1 &
+    WATCH=$!
+}
+
+end_watch() {
+    pkill -P "$WATCH" || true
+    wait "$WATCH" || true
+    grep -q 'bin/deploy' "$LOG_DIR/processes.log" || fail "the watch over processes saw no deploy."
+}
+
 # find_no_canary: every secret of the target, searched for in the images that were pushed, in what the server's containers say,
 # in the files that the pipelines and hooks left, and in the processes of this machine (the server's are among them).
 find_no_canary() {

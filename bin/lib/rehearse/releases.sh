@@ -79,14 +79,19 @@ push_refused() {
     git -C "$DEVELOPER" reset --quiet --hard HEAD~1
 }
 
+# running_digests: the images of all roles.
+running_digests() {
+    local role
+    for role in app worker worker_litecoin worker_ethereum beat; do target_docker inspect --format '{{.Config.Image}}' "nexchange_${role}_1"; done
+}
 running_digest() { target_docker inspect --format '{{.Config.Image}}' nexchange_app_1; }
 
-# release_broken: must fail, name the cause, and leave the digest that served before.
+# release_broken: must fail, name the cause, and leave the digest that served before, in every role.
 release_broken() {
     local before after
-    before=$(running_digest)
+    before=$(running_digests)
     if run_block deploy; then fail "a broken release was taken for a good one."; fi
-    after=$(running_digest)
+    after=$(running_digests)
     [[ $before == "$after" ]] || fail "the broken release left $after running instead of $before."
 }
 

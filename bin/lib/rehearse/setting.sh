@@ -3,15 +3,9 @@
 
 SITE=https://$TARGET_IP
 SITE_CA=$CA_FILE # the authority that the site's certificate is checked with
-CANARIES=$REHEARSAL_DIR/canaries # one secret per line, to be searched for where none may be
 
 # canary NAME: a secret that nobody else has, with every character that shells and files like to change.
-canary() {
-    local value
-    value="canary-$1-$(openssl rand -hex 6) \$HOME #1 'x' \"y\""
-    printf '%s\n' "$value" >>"$CANARIES"
-    printf '%s' "$value"
-}
+canary() { printf '%s' "canary-$1-$(openssl rand -hex 6) \$HOME #1 'x' \"y\""; }
 
 REGISTRY_PASSWORD=$(openssl rand -hex 12)
 
@@ -66,8 +60,6 @@ prepare_target() {
     run_block target-file
     write_target_file "$DEVELOPER/targets/rehearsal.env"
     run_block keypair
-    grep -o 'XXX_PEM_FILE_CONTENT[A-Z_]*=.*' "$DEVELOPER/targets/rehearsal.env" | cut -d= -f2- | tail -c 200 | head -c 60 >>"$CANARIES"
-    printf "\n%s\n" "$REGISTRY_PASSWORD" >>"$CANARIES"
 }
 
 # provision_again: a second time nothing may change.

@@ -14,7 +14,8 @@ fail() {
     exit 1
 }
 
-# step NAME COMMAND...: in a subshell, its output shown only when it fails.
+# step NAME COMMAND...: in a subshell, its output shown only when it fails. (Every `return` here names its status: inside a trap,
+# as when going back, a bare one gives the status of before the trap.)
 step() {
     local name=$1 began=$SECONDS status=0
     shift
@@ -24,7 +25,7 @@ step() {
     wait $! || status=$?
     if ((status == 0)); then
         printf 'done (%ss)\n' $((SECONDS - began))
-        return
+        return 0
     fi
     printf 'failed (%ss)\n\n' $((SECONDS - began))
     tail -n 30 "$STEP_LOG" >&2
@@ -36,7 +37,7 @@ step() {
 explain() {
     local cause
     case $(<"$STEP_LOG") in
-        *"no space left"*) cause="the server's disk is full. Free some: docker image prune --all, old files in $NEXCHANGE_ROOT/backups." ;;
+        *[Nn]"o space left"*) cause="the server's disk is full. Free some: docker image prune --all, old files in $NEXCHANGE_ROOT/backups." ;;
         *"port is already allocated"* | *"address already in use"*) cause="a port of PORTS_PARAM is taken by another program of the server: ss -ltnp names it." ;;
         *"unauthorized"* | *"authentication required"*) cause="the registry does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD." ;;
         *"manifest unknown"* | *"not found: manifest"*) cause="the image is not in the registry. Was the build pushed?" ;;

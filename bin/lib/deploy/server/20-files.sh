@@ -52,7 +52,7 @@ place() {
 # the connections that wait for a next request.
 put_files_back() {
     local file changed=''
-    if [[ ! -d $STATE/good ]]; then return; fi
+    if [[ ! -d $STATE/good ]]; then return 0; fi
     cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf" || changed=yes
     for file in "${PLACED[@]}"; do
         cp -p "$STATE/good/$file" "$NEXCHANGE_ROOT/$file.new"

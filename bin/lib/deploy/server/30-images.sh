@@ -26,7 +26,7 @@ keep_services() {
 # check_front: what nginx was started with cannot change under it; said before anything is done, not found out by customers.
 check_front() {
     local name now before
-    if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then return; fi
+    if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then return 0; fi
     for name in GUNICORN_PORT API_REQUESTS_PER_MINUTE RENEW_SECONDS; do
         now=${!name:-}
         # shellcheck source=/dev/null

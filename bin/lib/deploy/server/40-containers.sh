@@ -13,20 +13,21 @@ state_of() { docker container inspect --format "$2" "$(container "$1")" 2>/dev/n
 
 # wait_healthy SERVICE: fail as soon as it starts again and again, not only when the time is over.
 wait_healthy() {
-    local limit=$((SECONDS + HEALTH_SECONDS)) state
+    local limit=$((SECONDS + HEALTH_SECONDS)) state before
+    before=$(state_of "$1" '{{.RestartCount}}') # of its whole life, when it is not a new container
     while :; do
         state=$(state_of "$1" '{{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{end}} {{.RestartCount}}')
         case $state in
-            "running healthy "*) return ;;
+            "running healthy "*) return 0 ;;
             exited* | dead* | *" unhealthy "* | '') break ;;
         esac
-        if ((${state##* } > 1)); then break; fi
+        if ((${state##* } > before + 1)); then break; fi
         ((SECONDS < limit)) || break
         sleep 1
     done
     docker logs --tail 25 "$(container "$1")" 2>&1
-    if [[ -n $state ]] && ((${state##* } > 1)); then
-        printf 'error: %s starts and ends again and again (%s times): its last words stand above.\n' "$1" "${state##* }"
+    if [[ -n $state ]] && ((${state##* } > before + 1)); then
+        printf 'error: %s starts and ends again and again (%s times): its last words stand above.\n' "$1" $((${state##* } - before))
     else
         printf 'error: %s does not get healthy within %s s: %s (state, health, restarts). Its last words stand above.\n' "$1" "$HEALTH_SECONDS" "$state"
     fi
@@ -36,10 +37,12 @@ wait_healthy() {
 # wait_running SERVICE...: for those whose health is asked only once a minute: up, and not starting over and over.
 wait_running() {
     local service round
+    local -A before
+    for service in "$@"; do before[$service]=$(state_of "$service" '{{.RestartCount}}'); done
     for ((round = 0; round < ${STEADY_SECONDS:-8}; round++)); do
         sleep 1
         for service in "$@"; do
-            if [[ $(state_of "$service" '{{.State.Status}} {{.RestartCount}}') != "running 0" ]]; then
+            if [[ $(state_of "$service" '{{.State.Status}} {{.RestartCount}}') != "running ${before[$service]}" ]]; then
                 docker logs --tail 25 "$(container "$service")" 2>&1
                 printf 'error: %s does not stay up.\n' "$service"
                 return 1
@@ -75,13 +78,14 @@ start_services() {
     local wanted=(redis nginx)
     if [[ ${DATABASE_CONTAINER:-postgis} == postgis ]]; then wanted+=(postgis); fi
     if is_demo; then wanted+=(litecoin ethereum); fi
-    if [[ ${DEPLOY_SERVICES:-no} == yes ]]; then compose up -d --no-deps "${wanted[@]}"; else
+    # On a first deploy what a failed one left is made anew: started as it is, it would keep a port that was taken.
+    if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then compose up -d --no-deps "${wanted[@]}"; else
         compose up -d --no-deps --no-recreate "${wanted[@]}"
     fi
 }
 
 reload_nginx() {
-    if cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"; then return; fi
+    if cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"; then return 0; fi
     docker exec "$(container nginx)" nginx -s reload
 }
 
@@ -89,7 +93,7 @@ is_demo() { [[ ,${COMPOSE_PROFILES:-}, == *,demo,* ]]; }
 
 # make_demo_keys: once; a demo's nodes and public keys are known only here.
 make_demo_keys() {
-    if ! is_demo; then return; fi
+    if ! is_demo; then return 0; fi
     if [[ ! -s $STATE/demo.env ]]; then
         compose run --rm -T keys >"$STATE/demo.env.new"
         mv "$STATE/demo.env.new" "$STATE/demo.env"
@@ -97,7 +101,7 @@ make_demo_keys() {
 }
 
 use_demo_keys() {
-    if ! is_demo; then return; fi
+    if ! is_demo; then return 0; fi
     set -a
     # shellcheck source=/dev/null
     source "$STATE/demo.env"

@@ -65,16 +65,17 @@ replace_app() {
 
 remove_next() { compose rm --stop --force app_next; }
 
-# mend: the flag, app_next and stopped payers stand only during a release. Finding one of them, the running release is made whole
-# with its own files and variables first; in a subshell, so that those of the new release stay what they are.
+# mend: the flag, app_next, stopped payers and an app of another image stand only during a release. Finding one of them, the
+# running release is made whole with its own files and variables first; in a subshell, so that those of the new release stay
+# what they are.
 mend() {
-    if [[ -z $(container app_next) && ! -e $FLAG ]] && payers_run; then
+    if [[ -z $(container app_next) && ! -e $FLAG ]] && payers_run && runs app "$OLD_IMAGE"; then
         if [[ ! -d $STATE/good ]]; then keep_files; fi
-        return
+        return 0
     fi
     put_files_back
     use_old_variables
-    if [[ -e $FLAG ]]; then restore_app; fi
+    if [[ -e $FLAG ]] || ! runs app "$OLD_IMAGE"; then restore_app; fi
     remove_next
     start_workers
 }
@@ -93,22 +94,26 @@ restore_app() {
     drain
 }
 
-# conclude: the digest that runs must be the one that was pushed.
+# runs SERVICE REFERENCE: whether its container was made from that image.
+runs() { [[ $(state_of "$1" '{{.Image}}') == "$(docker image inspect --format '{{.Id}}' "$2")" ]]; }
+
+# conclude: the digest that runs must be the one that was pushed. What is recorded is written whole before it counts.
 conclude() {
-    local service image pushed
-    pushed=$(docker image inspect --format '{{.Id}}' "$NEW_IMAGE")
+    local service
     for service in app "${WORKERS[@]}"; do
-        image=$(state_of "$service" '{{.Image}}')
-        [[ $image == "$pushed" ]] || fail "$service runs $image instead of $NEW_IMAGE ($pushed)."
+        runs "$service" "$NEW_IMAGE" || fail "$service runs $(state_of "$service" '{{.Image}}') instead of $NEW_IMAGE."
     done
-    trap - EXIT
-    keep_files
-    if [[ -n $OLD_IMAGE && $OLD_IMAGE != "$NEW_IMAGE" ]]; then printf '%s\n' "$OLD_IMAGE" >"$STATE/previous"; fi
-    printf '%s\n' "$NEW_IMAGE" >"$STATE/running"
+    printf '%s\n' "$NEW_IMAGE" >"$STATE/running.new"
+    printf '%s\n' "$OLD_IMAGE" >"$STATE/previous.new"
     printf '%s %s %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$COMMIT" "$NEW_IMAGE" >>"$STATE/history"
+    trap '' INT TERM HUP PIPE
+    keep_files
+    trap - EXIT
+    mv "$STATE/running.new" "$STATE/running"
+    if [[ -n $OLD_IMAGE && $OLD_IMAGE != "$NEW_IMAGE" ]]; then mv "$STATE/previous.new" "$STATE/previous"; fi
     step "static files of older releases" docker exec "$(container app)" /entrypoint.sh prune-static || true # they cost only space
     forget_old_images
-    rm -rf "$STAGE" "$STEP_LOG"
+    rm -rf "$STAGE" "$STEP_LOG" "$STATE/previous.new"
     printf '  running: %s\n' "$NEW_IMAGE"
 }
 
@@ -123,6 +128,8 @@ go_back() {
         printf '\nGoing back to %s\n' "$OLD_IMAGE"
         put_files_back
         use_old_variables
+        keep_services
+        if [[ ${DEPLOY_SERVICES:-no} == yes ]]; then step "database, Redis, nginx, as before" start_services; fi
         if [[ $STAGE_REACHED == app ]]; then
             step "app, as before" restore_app || kept=yes
         elif [[ -e $FLAG ]]; then
@@ -130,11 +137,16 @@ go_back() {
             drain
         fi
         if [[ $STAGE_REACHED != files ]]; then
+            docker logs --tail 1000 "$(container app_next)" >"$STATE/app_next.log" 2>&1
             if [[ -z $kept ]]; then step "app_next ends" remove_next; fi
             step "workers, as before" start_workers
         fi
-        step "the site through nginx" ask_site app
-        printf 'error: the deploy of commit %s failed (above); %s serves.\n' "$COMMIT" "$OLD_IMAGE" >&2
+        if step "the site through nginx" ask_site app; then
+            printf 'error: the deploy of commit %s failed (above); %s serves.\n' "$COMMIT" "$OLD_IMAGE" >&2
+        else
+            printf 'error: the deploy of commit %s failed (above), and %s does not answer through nginx.\n' "$COMMIT" "$OLD_IMAGE" >&2
+            printf '       On the server: %s/compose ps; docs/RUNBOOK.md goes on from there.\n' "$NEXCHANGE_ROOT" >&2
+        fi
     elif [[ $STAGE_REACHED == nothing ]]; then
         printf 'error: the deploy of commit %s failed (above) before anything was changed.\n' "$COMMIT" >&2
     else
