@@ -36,8 +36,8 @@ change_page() {
     commit_change "Show release $1"
 }
 
-# A release whose database has one column more; the code before it does not know that column. It takes longer than a price may
-# be used, as migrations of large tables do.
+# A release whose database has one column more; the code before it does not know that column. Where tables are full it takes
+# longer than a price may be used, as such migrations do.
 change_tables() {
     local last
     last=$(basename "$(find "$DEVELOPER/ticker/migrations" -name '[0-9]*.py' | sort | tail -n 1)" .py)
@@ -50,7 +50,9 @@ from django.db import migrations
 class Migration(migrations.Migration):
     dependencies = [("ticker", "$last")]
     operations = [
-        migrations.RunSQL("SELECT pg_sleep($MIGRATION_S)", migrations.RunSQL.noop),
+        migrations.RunSQL(
+            "SELECT pg_sleep($MIGRATION_S) FROM (SELECT FROM ticker_round LIMIT 1) AS served", migrations.RunSQL.noop
+        ),
         migrations.RunSQL("ALTER TABLE ticker_pair ADD COLUMN rehearsal integer", migrations.RunSQL.noop),
     ]
 PYTHON
