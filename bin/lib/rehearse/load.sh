@@ -1,7 +1,7 @@
 # Sourced by bin/rehearse: customers who ask, order and keep connections open while something is done to the site.
 # shellcheck shell=bash
 
-LOAD_RATE=${LOAD_RATE:-12} # requests a second of each of the three kinds
+LOAD_RATE=${LOAD_RATE:-9} # requests a second of each of the three kinds; the house can promise some 7000 orders
 LOAD_WARM_S=3 # before and after what is tried
 LOAD_AMOUNT=0.1 # LTC an order sends: the house must be able to promise thousands of them
 
