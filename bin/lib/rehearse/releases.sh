@@ -65,6 +65,34 @@ break_web() {
     commit_change "Break the web process"
 }
 
+# take_back: as a developer would, by a commit more.
+take_back() {
+    git -C "$DEVELOPER" revert --no-commit HEAD
+    commit_change "Take the broken release back"
+}
+
+# change_services: from now on the registry has other images of nginx and the database than those that the server runs.
+change_services() {
+    local name
+    service_images >"$REHEARSAL_DIR/services"
+    for name in nginx postgis; do printf 'LABEL rehearsal="another image"\n' >>"$DEVELOPER/docker/$name/Dockerfile"; done
+    commit_change "Label the images of nginx and the database"
+    run_block push-images
+}
+
+# services_stayed: a release replaces neither.
+services_stayed() { diff "$REHEARSAL_DIR/services" <(service_images) || fail "a release replaced an image beside the app (above)."; }
+
+# deliver_with_services: from build to deploy, and this time nginx and the database are replaced, because it was asked for.
+deliver_with_services() {
+    printf 'X_DEPLOY_SERVICES=yes\n' >>"$DEVELOPER/targets/rehearsal.env"
+    run_block workflow
+    service_images >"$REHEARSAL_DIR/services.after"
+    [[ $(diff "$REHEARSAL_DIR/services" "$REHEARSAL_DIR/services.after" | grep -c '^>') == 2 ]] ||
+        fail "DEPLOY_SERVICES=yes should replace two images: $(<"$REHEARSAL_DIR/services") before, $(<"$REHEARSAL_DIR/services.after") now."
+    wait_for "$COMES_BACK_S" "the site, with another nginx and database," site_serves_prices
+}
+
 # push_main / push_refused: what the developer's last commit does to the build host's repository.
 push_main() { run_block push; }
 
@@ -85,6 +113,10 @@ push_refused() {
 running_digests() {
     local role
     for role in app worker worker_litecoin worker_ethereum beat; do target_docker inspect --format '{{.Config.Image}}' "nexchange_${role}_1"; done
+}
+service_images() {
+    local service
+    for service in nginx postgis redis; do target_docker inspect --format '{{.Config.Image}}' "nexchange_${service}_1"; done
 }
 running_digest() { target_docker inspect --format '{{.Config.Image}}' nexchange_app_1; }
 

@@ -9,7 +9,8 @@ canary() { printf '%s' "canary-$1-$(openssl rand -hex 6) \$HOME #1 'x' \"y\""; }
 
 REGISTRY_PASSWORD=$(openssl rand -hex 12)
 
-# write_target_file FILE: every variable of the target, as its operator would write it.
+# write_target_file FILE: every variable of the target, as its operator would write it. New Relic has a key and the one
+# environment in which its agent sends nothing: no rehearsal speaks to a company.
 write_target_file() {
     (umask 077 && : >"$1")
     cat >>"$1" <<VARIABLES
@@ -43,8 +44,8 @@ X_PORTS_PARAM=-p 80:80 -p 443:443
 X_VOLUMES_PARAM=
 X_DRAIN_SECONDS=5
 X_NEW_RELIC_CONFIG_FILE=newrelic.ini
-X_NEW_RELIC_ENVIRONMENT=staging
-XXX_NEW_RELIC_LICENSE_KEY=
+X_NEW_RELIC_ENVIRONMENT=test
+XXX_NEW_RELIC_LICENSE_KEY=$(canary new-relic)
 X_API_REQUESTS_PER_MINUTE=1000000
 X_PROMISES_PER_CLIENT=1000000
 X_PROMISED_SHARE_PERCENT=100
