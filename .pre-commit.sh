@@ -4,7 +4,8 @@
 # They run in the box of `bin/wercker dev` when one is up and mounts this checkout, else in a box that is started for
 # them, else, without an engine or the box's image, on this machine. --here runs them where it is called.
 set -euo pipefail
-cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"
+# Git calls its hook at the top of the tree that is committed: of a linked worktree that is not where the hook's file is.
+if [[ -z ${GIT_INDEX_FILE:-} ]]; then cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")"; fi
 BOX=pitervergara/geodjango:nexchange
 
 # What Git tells its hooks about the commit's index must not reach the checks, which list the checkout's files.

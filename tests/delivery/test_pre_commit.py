@@ -39,13 +39,13 @@ class Checkout:
         file.write_text(text)
         file.chmod(0o755)
 
-    def commit(self, **variables):
+    def commit(self, *, folder=None, **variables):
         person = {
             f"GIT_{who}_{what}": "me@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }
         env = {"PATH": f"{self.programs}:/usr/bin:/bin", "HOME": str(self.folder), **person, **variables}
         command = ["git", "commit", "--allow-empty", "--message", "a change"]
-        return subprocess.run(command, cwd=self.folder, env=env, capture_output=True, text=True, check=False)
+        return subprocess.run(command, cwd=folder or self.folder, env=env, capture_output=True, text=True, check=False)
 
     def calls(self, log="calls.log"):
         file = self.folder / log
@@ -120,6 +120,25 @@ def test_what_git_tells_the_hook_does_not_reach_the_checks(checkout):
     done = checkout.commit(GIT_INDEX_FILE=str(checkout.folder / ".git" / "index"))
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_commit_in_a_linked_worktree_is_checked_there(checkout, tmp_path):
+    assert checkout.commit().returncode == 0
+    second = tmp_path / "second"
+    subprocess.run(
+        ["git", "-C", checkout.folder, "worktree", "add", "--quiet", second], check=True, capture_output=True
+    )
+    (second / "bin").mkdir()
+    for name in ("bin/setup", "bin/lint", "bin/test"):
+        (second / name).write_text(f'#!/bin/sh\necho "second {name}" >>calls.log\n')
+        (second / name).chmod(0o755)
+    first = checkout.calls()
+
+    done = checkout.commit(folder=second)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checkout.calls() == first
+    assert (second / "calls.log").read_text().splitlines()[:1] == ["second bin/setup"]
 
 
 def test_the_hook_can_be_run():

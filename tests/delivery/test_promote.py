@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import threading
@@ -34,7 +35,13 @@ class FakeRegistry(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.tags: dict[str, tuple[str, bytes]] = {}
+        self.known: dict[str, tuple[str, bytes]] = {}
         self.asked: list[tuple[str, str]] = []
+
+    def find(self, reference: str) -> tuple[str, bytes]:
+        """Return what stands under a tag or a digest; nothing is ever thrown away here."""
+        self.known |= {"sha256:" + hashlib.sha256(body).hexdigest(): (kind, body) for kind, body in self.tags.values()}
+        return (self.tags | self.known).get(reference, ("", b""))
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -68,7 +75,7 @@ class Handler(BaseHTTPRequestHandler):
             right = self.headers.get("Authorization") == BASIC
             self.answer(200 if right else 401, json.dumps({"token": "bought"}).encode())
         elif self.may():
-            kind, body = self.server.tags.get(self.path.rpartition("/")[2], ("", b""))
+            kind, body = self.server.find(self.path.rpartition("/")[2])
             if not body:
                 self.answer(404)
             else:
@@ -110,7 +117,9 @@ def registry(authority) -> Iterator[FakeRegistry]:
     server.server_close()
 
 
-def promote(port: int, authority: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def promote(
+    port: int, authority: Path, *arguments: str, program: Path = ROOT / "bin" / "promote", **variables: str
+) -> subprocess.CompletedProcess[str]:
     given = {
         "PATH": os.environ["PATH"],
         "DOCKER_HUB_REPO": f"localhost:{port}/shop/site",
@@ -120,8 +129,9 @@ def promote(port: int, authority: Path, *arguments: str, **variables: str) -> su
         "WERCKER_GIT_COMMIT": COMMIT,
         "DOCKER_REGISTRY_CA": (authority / "ca.pem").read_text().strip().replace("\n", "\\n"),
     }
-    program = [ROOT / "bin" / "promote", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, check=False, env=given | variables, timeout=60)
+    return subprocess.run(
+        [program, *arguments], capture_output=True, text=True, check=False, env=given | variables, timeout=60
+    )
 
 
 @pytest.mark.parametrize("bearer", [False, True])
@@ -184,6 +194,39 @@ def test_refuses_in_plain_words(registry, authority, variables, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not [path for method, path in registry.asked if method == "PUT"]
+
+
+@pytest.fixture
+def output(tmp_path) -> Path:
+    """The output of a build, as far as it takes part."""
+    shutil.copytree(ROOT / "bin", tmp_path / "bin", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "COMMIT").write_text(f"{COMMIT}\n")
+    return tmp_path
+
+
+def test_a_tag_goes_back_to_what_it_was_before(registry, authority, output):
+    old, new = (SINGLE, b'{"old": 1}'), (LIST, b'{"new": 1}')
+    registry.tags |= {"un.usual_TAG": old, f"un.usual_TAG-{COMMIT}": new}
+    port = registry.server_address[1]
+
+    assert promote(port, authority, program=output / "bin" / "promote").returncode == 0
+    assert registry.tags["un.usual_TAG"] == new
+    for _ in range(2):
+        back = promote(port, authority, "--back", program=output / "bin" / "promote")
+
+        assert back.returncode == 0, back.stderr
+        assert registry.tags["un.usual_TAG"] == old
+
+
+def test_a_tag_of_a_first_deploy_has_nothing_to_go_back_to(registry, authority, output):
+    new = (LIST, b'{"new": 1}')
+    registry.tags |= {f"un.usual_TAG-{COMMIT}": new}
+    port = registry.server_address[1]
+
+    done = [promote(port, authority, *way, program=output / "bin" / "promote") for way in ((), ("--back",))]
+
+    assert [one.returncode for one in done] == [0, 0], done
+    assert registry.tags["un.usual_TAG"] == new
 
 
 def test_show_prints_the_digest_and_moves_nothing(registry, authority):

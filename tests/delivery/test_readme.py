@@ -1,6 +1,7 @@
 """What readme_wercker.md tells people to type is what the rehearsal types, and what it says of variables is what is read."""
 
 import re
+import subprocess
 
 import pytest
 
@@ -60,6 +61,30 @@ def test_the_rehearsal_runs_no_block_that_is_not_there():
 @pytest.mark.parametrize("name", DESCRIBED)
 def test_every_variable_of_the_description_has_its_row(name):
     assert re.search(rf"^\| `{name}`", README, re.MULTILINE)
+
+
+def rows():
+    """Every name in the first column of a table of variables."""
+    cells = re.findall(r"^\| (`[A-Z][^|]*`) \|", README.partition("### For build and deploy")[2], re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", cell)}
+
+
+def names_in(file):
+    return set(re.findall(r"^#?X(?:XX)?_([A-Z0-9_]+)=", (ROOT / file).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_what_has_a_row_has_a_line_in_a_targets_file():
+    of_the_process = {"PUSH_WAIT_SECONDS", "WERCKER_REMOTE", "CI"}
+
+    assert rows() - of_the_process <= names_in("targets/example.env") | names_in("ENVIRONMENT")
+
+
+def test_what_a_deploy_sends_is_documented():
+    script = "set --; source bin/lib/deploy/values.sh; sent_names"
+    sent = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    made_by_the_deploy = {name for name in sent if name == "APP_IMAGE" or re.fullmatch(r"NEW_\w+_IMAGE", name)}
+
+    assert set(sent) - made_by_the_deploy <= rows() | names_in("ENVIRONMENT")
 
 
 def test_links_lead_somewhere():

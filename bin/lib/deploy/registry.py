@@ -30,6 +30,10 @@ class RegistryError(Exception):
     """The registry refused or is away; says what was asked and what to do."""
 
 
+class TagMissing(RegistryError):
+    """The repository has nothing under that tag."""
+
+
 def split_repository(repository: str) -> tuple[str, str]:
     """Return host and name of a repository as docker reads it: without a host it is Docker Hub's."""
     host, slash, name = repository.partition("/")
@@ -66,7 +70,7 @@ class Registry:
         return self._manifest(tag)[0]
 
     def move(self, tag: str, to: str) -> str:
-        """Let `tag` stand for what the tag `to` stands for and return the digest; safe to repeat. Raises: RegistryError."""
+        """Let `tag` stand for the tag or digest `to` and return the digest; safe to repeat. Raises: RegistryError."""
         digest, media_type, body = self._manifest(to)
         self._ask("PUT", f"manifests/{tag}", body=body, headers={"Content-Type": media_type}).close()
         found = self.digest(tag)
@@ -131,5 +135,5 @@ class Registry:
         if refusal.code in (UNAUTHORISED, FORBIDDEN):
             return RegistryError(f"the registry at {self.host} does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD.")
         if refusal.code == NOT_FOUND:
-            return RegistryError(f"{self.repository} has no {what.removeprefix('manifests/')}. Was the build pushed?")
+            return TagMissing(f"{self.repository} has no {what.removeprefix('manifests/')}. Was the build pushed?")
         return RegistryError(f"the registry at {self.host} answered {refusal.code} to {what}.")

@@ -14,11 +14,18 @@ rehearse_disasters() {
     timed "volume wiped, restored" wipe_and_restore
     timed "reconciled, payouts go" lift_freeze
     timed "order after the restore" order_on "$SITE"
+    timed "TLS, rated by testssl" bin/tls-check exchange.rehearsal --address "$TARGET_IP" --test-ca "$CA_FILE"
     ensure_acme_image "$LOCAL_BASE_IMAGE"
     timed "ACME server" start_acme
     timed "certificate issued" issue_acme_certificate
     SITE=https://exchange.rehearsal SITE_CA=$ACME_TRUST # from here on by name: that certificate has no address in it
-    under_load "certificate renewed" renew_acme_certificate
+    under_load "certificate renewed" renew_under_eyes
+}
+
+# renew_under_eyes: customers go on for a while, until the connections of before the change are gone.
+renew_under_eyes() {
+    renew_acme_certificate
+    sleep 10
 }
 
 site_answers() { curl --resolve "exchange.rehearsal:443:$TARGET_IP" --silent --fail --output /dev/null --max-time 5 --cacert "$SITE_CA" "$SITE/en/"; }

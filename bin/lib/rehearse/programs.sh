@@ -1,10 +1,10 @@
 # Sourced by bin/rehearse: the programs that it calls itself, beside the Docker engine.
 # shellcheck shell=bash
 
-# ensure_programs: install those that are missing.
+# ensure_programs [PROGRAM:PACKAGE...]: install those that are missing, and these.
 ensure_programs() {
     local pair missing=()
-    for pair in curl:curl git:git iptables:iptables openssl:openssl python3:python3 ssh-keygen:openssh-client; do
+    for pair in curl:curl git:git iptables:iptables openssl:openssl python3:python3 ssh-keygen:openssh-client "$@"; do
         command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     /usr/bin/python3 -c 'import yaml' 2>/dev/null || missing+=(python3-yaml) # bin/wercker

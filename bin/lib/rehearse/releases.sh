@@ -120,13 +120,14 @@ service_images() {
 }
 running_digest() { target_docker inspect --format '{{.Config.Image}}' nexchange_app_1; }
 
-# release_broken: must fail, name the cause, and leave the digest that served before, in every role.
+# release_broken: must fail, name the cause, and leave the digest that served before, in every role and under the plain tag.
 release_broken() {
     local before after
     before=$(running_digests)
     if run_block deploy; then fail "a broken release was taken for a good one."; fi
     after=$(running_digests)
     [[ $before == "$after" ]] || fail "the broken release left $after running instead of $before."
+    [[ $(running_digest) == *@$(registry_digest rehearsal) ]] || fail "the plain tag stands for $(registry_digest rehearsal), not for what runs."
 }
 
 # engine_tests: with the image that serves; the last one built here is the broken one.
