@@ -73,7 +73,12 @@ def container(tmp_path):
 
 def test_web_waits_puts_the_files_in_place_and_becomes_gunicorn_under_the_agent(container):
     done = container.run(
-        "web", GUNICORN_PORT="8123", POSTGIS_WAIT_SECONDS="7", SCHEMA_WAIT_SECONDS="9", GUNICORN_WORKERS="3"
+        "web",
+        GUNICORN_PORT="8123",
+        POSTGIS_WAIT_SECONDS="7",
+        SCHEMA_WAIT_SECONDS="9",
+        GUNICORN_WORKERS="3",
+        GUNICORN_THREADS="7",
     )
 
     assert done.returncode == 0, done.stderr
@@ -85,6 +90,7 @@ def test_web_waits_puts_the_files_in_place_and_becomes_gunicorn_under_the_agent(
     for option in (
         "--bind 0.0.0.0:8123",
         "--workers 3",
+        "--threads 7",
         "--access-logfile -",
         "--error-logfile -",
         "--no-control-socket",
