@@ -130,5 +130,5 @@ release_broken() {
     [[ $(running_digest) == *@$(registry_digest rehearsal) ]] || fail "the plain tag stands for $(registry_digest rehearsal), not for what runs."
 }
 
-# engine_tests: with the image that serves; the last one built here is the broken one.
-engine_tests() { APP_IMAGE=$(running_digest) bin/test -m docker tests/delivery; }
+# engine_tests PATH...: with the image that serves; the last one built here is the broken one.
+engine_tests() { APP_IMAGE=$(running_digest) bin/test -m docker "$@"; }
