@@ -200,6 +200,47 @@ def test_a_database_with_tables_is_refused_unless_told_and_stays(site):
     assert site.hashes() == before
 
 
+def failing_psql(folder: Path, words: str) -> str:
+    """A PATH whose psql fails when what it is told, by argument or on standard input, holds these words."""
+    real = shutil.which("psql")
+    (folder / "psql").write_text(
+        f"""#!/bin/bash
+told=$(cat)
+case "$* $told" in *"{words}"*) echo "ERROR:  no such luck" >&2; exit 3 ;; esac
+exec {real} "$@" <<<"$told"
+"""
+    )
+    (folder / "psql").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+@pytest.mark.parametrize("words", ["RENAME TO", "CREATE ROLE %I NOLOGIN"])
+def test_a_restore_that_fails_before_the_exchange_leaves_the_database_and_nothing_beside_it(site, tmp_path, words):
+    backup, before, databases = site.back_up(), site.hashes(), site.databases()
+
+    refused = site.run("restore", str(backup), "--replace", PATH=failing_psql(tmp_path, words))
+
+    assert refused.returncode != 0
+    assert "no such luck" in refused.stderr
+    assert "what was begun is removed" in refused.stderr
+    assert site.databases() == databases
+    assert site.hashes() == before
+
+
+def test_an_error_after_the_exchange_says_that_the_backup_is_in_place(site, tmp_path):
+    backup, databases = site.back_up(), site.databases()
+
+    failed = site.run(
+        "restore", str(backup), "--replace", PATH=failing_psql(tmp_path, "the backup knew its blocks up to")
+    )
+
+    assert failed.returncode != 0
+    assert "The backup IS in place" in failed.stderr
+    assert "Nothing was changed" not in failed.stderr
+    assert len(site.databases()) == len(databases) + 1, "the one of before is kept"
+    assert site.ask("SELECT count(*) FROM wallets_freeze") != [(0,)]
+
+
 def test_a_restore_waits_for_nobody_who_is_at_work(site):
     backup = site.back_up()
 

@@ -24,6 +24,8 @@ exec </dev/null
 
 STAGE=$(mktemp -d "${TMPDIR:-/tmp}/nexchange-backup.XXXXXX")
 cleanup() {
+    local status=$?
+    if ((status != 0)) && [[ -n ${BESIDE:-} ]]; then remove_beside; fi
     release_snapshot
     if command -v gpgconf >/dev/null; then gpgconf --homedir "$STAGE/gnupg" --kill all 2>/dev/null || true; fi
     rm -rf --one-file-system "$STAGE"

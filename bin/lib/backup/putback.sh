@@ -3,6 +3,9 @@
 
 server() { psql -XqAt --set=ON_ERROR_STOP=1 --dbname=postgres --set=db="$PGDATABASE" --set=new="$LOADED" "$@"; }
 
+# BESIDE: the database beside the present one is there, or may be; whatever ends this early removes it.
+BESIDE=''
+
 # load FILE yes|no: restore into a database of its own and compare each table's hash. yes: the present one may be replaced.
 load() {
     LOADED=${PGDATABASE}_restoring
@@ -12,12 +15,12 @@ load() {
     inspect "$1" "$STAGE/checked"
     check_match "$1"
     attempt "making the role of the site" make_app_role
+    BESIDE=yes
     attempt "making a database" make_empty
     attempt "restoring the tables" pg_restore --dbname="$LOADED" --exit-on-error --single-transaction "$STAGE/checked/database.dump"
     PGDATABASE=$LOADED hash_tables >"$STAGE/restored"
     if ! cmp -s "$STAGE/checked/hashes" "$STAGE/restored"; then
         diff "$STAGE/checked/hashes" "$STAGE/restored" | grep '^[<>]' >&2 || true
-        discard
         fail "what was restored is not what was saved (above: <saved, >restored)." "Nothing was changed. Take another backup."
     fi
     printf 'restored beside the present database: %s tables, each with the hash it was saved with (taken %s)\n' \
@@ -66,16 +69,20 @@ SELECT format('CREATE DATABASE %I TEMPLATE %I', :'new', coalesce(
 SQL
 }
 
+drop_beside() { server --command="DROP DATABASE IF EXISTS \"${LOADED//\"/\"\"}\" WITH (FORCE)"; }
+remove_beside() { drop_beside || printf '       The database %s is left over; the next restore removes it.\n' "$LOADED" >&2; }
+
 discard() {
     LOADED=${PGDATABASE}_restoring
-    attempt "removing what was begun" server --command="DROP DATABASE IF EXISTS \"${LOADED//\"/\"\"}\" WITH (FORCE)"
+    attempt "removing what was begun" drop_beside
 }
 
 # swap FILE yes|no: the journal and the media first, both only ever added to; the exchange of the databases comes last.
 swap() {
     # PostgreSQL would cut a longer name beside it, to the name of the database itself.
     ((${#PGDATABASE} <= 40)) || fail "the database's name is longer than 40 characters: nothing can be restored beside it."
-    LOADED=${PGDATABASE}_restoring
+    LOADED=${PGDATABASE}_restoring BESIDE=yes
+    OUTCOME="The database is what it was, and what was begun is removed. The journal and the media may have gained what they lacked."
     connect
     refuse_used "$2"
     inspect "$1" "$STAGE/checked"
@@ -119,7 +126,8 @@ put_media() {
     attempt "putting the media back" tar --extract --keep-newer-files --warning=no-ignore-newer --directory="$MEDIA" --file="$1"
 }
 
-# exchange: both names change in one transaction. The former database is dropped only when it was empty.
+# exchange: both names change in one transaction. The former database is dropped only when it was empty. An error after that
+# cannot take the exchange back, and says so.
 exchange() {
     local kept
     kept=${PGDATABASE}_before_$(date -u +%Y%m%dt%H%M%S)
@@ -129,6 +137,7 @@ ALTER DATABASE :"db" RENAME TO :"kept";
 ALTER DATABASE :"new" RENAME TO :"db";
 COMMIT;
 SQL
+    BESIDE='' OUTCOME="The backup IS in place, and payouts are frozen. Go on with docs/RUNBOOK.md, Payouts are frozen."
     if (($(<"$STAGE/count") == 0)); then
         attempt "removing the empty database" server --command="DROP DATABASE \"${kept//\"/\"\"}\""
     else

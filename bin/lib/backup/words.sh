@@ -16,13 +16,16 @@ attempt() {
     "$@" 2>"$STAGE/errors" || explain "$what"
 }
 
+# What an error found when it ended this; whoever goes further says so (putback.sh).
+OUTCOME="Nothing was changed, and what was begun is removed."
+
 explain() {
     local said last
     said=$(<"$STAGE/errors")
     last=$(grep -v '^[[:space:]]*$' "$STAGE/errors" | tail -n 2)
     case $said in
         *"No space left on device"*)
-            fail "the disk is full ($1)." "Nothing was changed, and what was begun is removed." "Make room in $BACKUPS or ${TMPDIR:-/tmp}: df -h" ;;
+            fail "the disk is full ($1)." "$OUTCOME" "Make room in $BACKUPS or ${TMPDIR:-/tmp}: df -h" ;;
         *"Permission denied"*) fail "a file cannot be read or written ($1): $last" "Run this as the user that owns it." ;;
         *"password authentication failed"* | *"no password supplied"*)
             fail "the database does not take the owner's password ($PGUSER)." "Check POSTGIS_ENV_POSTGRES_USER and POSTGIS_ENV_POSTGRES_PASSWORD." ;;
@@ -31,7 +34,7 @@ explain() {
         *"could not translate host name"* | *"Connection refused"* | *"No such file or directory"* | *"timeout expired"* | *"could not connect"* | *"is the server running"* | *"the database system is"*)
             fail "the database at $PGHOST:$PGPORT does not answer ($1): $last" "Start it (docker-compose up -d postgis, or bin/run), or check DATABASE_CONTAINER." ;;
         *"does not exist"*) fail "the database does not know what it is asked for ($1): $last" "Check POSTGIS_ENV_POSTGRES_USER and POSTGIS_ENV_POSTGRES_DB." ;;
-        *) fail "$1 failed: ${last:-no word why}" "Nothing was changed, and what was begun is removed." ;;
+        *) fail "$1 failed: ${last:-no word why}" "$OUTCOME" ;;
     esac
 }
 
