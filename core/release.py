@@ -16,10 +16,17 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 from psycopg2 import sql
+from psycopg2.extensions import encrypt_password
 
 OWNER = "owner"
 LOCK_KEY = 0x6E657863  # advisory lock, per database: one release at a time, and nobody starts during one
 EVERY_RIGHT = ("SELECT", "INSERT", "UPDATE", "DELETE")
+TAKEN_AWAY = (
+    "NOSUPERUSER",
+    "NOCREATEDB",
+    "NOCREATEROLE",
+    "NOREPLICATION",
+)  # of the application's role, should it have them
 # Tables that no app of ours owns: what PostGIS and Django's migrations keep is read, never written.
 FOREIGN_TABLES = ("spatial_ref_sys", "django_migrations")
 
@@ -83,14 +90,26 @@ def list_rights() -> dict[str, tuple[str, ...]]:
     return rights
 
 
-def _make_role(cursor: CursorWrapper) -> None:
-    """Create the role that owns nothing, or set its password again: that is how a password is changed."""
-    role = sql.Identifier(settings.APP_ROLE)
-    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [settings.APP_ROLE])
-    verb = sql.SQL("ALTER" if cursor.fetchone() else "CREATE")
+def _make_role(cursor: Any) -> None:
+    """Create the role that owns nothing, or set its password again: that is how a password is changed.
+
+    Asks for no more than the right to make roles, since a database that is rented gives its owner no other. What the server
+    gets is not the password but what it would keep of it (SCRAM), so that no log of a failed statement holds it.
+    """
     cursor.execute(
-        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}").format(
-            verb, role, sql.Literal(settings.APP_DB_PASSWORD or None)
+        "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = %s",
+        [settings.APP_ROLE],
+    )
+    found = cursor.fetchone()
+    too_much = [taken for has, taken in zip(found or (), TAKEN_AWAY, strict=False) if has]
+    password = settings.APP_DB_PASSWORD
+    kept = encrypt_password(password, settings.APP_ROLE, cursor.connection, "scram-sha-256") if password else None
+    cursor.execute(
+        sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+            sql.SQL("ALTER" if found else "CREATE"),
+            sql.Identifier(settings.APP_ROLE),
+            sql.SQL(" ".join(too_much)),
+            sql.Literal(kept),
         )
     )
 

@@ -5,13 +5,13 @@ Every variable read here is listed in the file ENVIRONMENT; a test compares the 
 
 from pathlib import Path
 
-import environ
+from core.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-# FileAwareEnv: SECRET_KEY may also come from the file named by SECRET_KEY_FILE.
-env = environ.FileAwareEnv()
+# SECRET_KEY may also come from the file named by SECRET_KEY_FILE.
+env = Environment()
 
 SITE_MODE = env.str("SITE_MODE", default="demo")  # live | demo, apart from the settings module
 SECRET_KEY = env.str("SECRET_KEY", default="")

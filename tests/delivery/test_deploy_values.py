@@ -23,7 +23,7 @@ GIVEN = {
     "POSTGIS_ENV_POSTGRES_USER": "owner",
     "POSTGIS_ENV_POSTGRES_DB": "books",
     "ALLOWED_HOSTS": "exchange.example",
-} | {name: f"{name} {NASTY}" for name in SECRETS}
+} | {name: f"{NASTY} {name}" for name in SECRETS}
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import environ
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.superuser import UnsafeSuperuser, ensure_superuser
+from core.environment import Environment
 
-env = environ.FileAwareEnv()  # the password may come from the file that DJANGO_SUPERUSER_PASSWORD_FILE names
+env = Environment()  # the password may come from the file that DJANGO_SUPERUSER_PASSWORD_FILE names
 
 
 class Command(BaseCommand):

@@ -1,9 +1,9 @@
 # Sourced by core.sh: putting a backup back beside the running database, then exchanging the two in one transaction.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 
 server() { psql -XqAt --set=ON_ERROR_STOP=1 --dbname=postgres --set=db="$PGDATABASE" --set=new="$LOADED" "$@"; }
 
-# BESIDE: the database beside the present one is there, or may be; whatever ends this early removes it.
+# BESIDE: the database beside the present one is there, or may be; whatever ends this early removes it (core.sh).
 BESIDE=''
 
 # load FILE yes|no: restore into a database of its own and compare each table's hash. yes: the present one may be replaced.

@@ -5,7 +5,7 @@ SITE=https://$TARGET_IP
 SITE_CA=$CA_FILE # the authority that the site's certificate is checked with
 
 # canary NAME: a secret that nobody else has, with every character that shells and files like to change.
-canary() { printf '%s' "canary-$1-$(openssl rand -hex 6) \$HOME #1 'x' \"y\""; }
+canary() { printf '%s' "\$canary-$1-$(openssl rand -hex 6) \$HOME #1 'x' \"y\""; }
 
 REGISTRY_PASSWORD=$(openssl rand -hex 12)
 

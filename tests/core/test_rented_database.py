@@ -1,0 +1,84 @@
+"""`release` as the owner of a rented database: one that may make roles, and is no superuser."""
+
+import os
+import subprocess
+import sys
+from contextlib import closing
+
+import psycopg2
+import pytest
+from django.conf import settings
+
+from tests.sources import ROOT
+
+PASSWORD = "$ecret 'of' the site"
+RENTED = f"rented_{os.getpid()}"
+
+
+@pytest.fixture
+def owner(as_owner):
+    """The environment of a release for that owner; the extension is there, as who rents it out has to see to."""
+    as_owner.execute(f"CREATE ROLE {RENTED} LOGIN CREATEROLE PASSWORD 'owners'")
+    as_owner.execute(f"CREATE DATABASE {RENTED} OWNER {RENTED}")
+    known = settings.DATABASES["owner"]
+    with (
+        closing(
+            psycopg2.connect(
+                host=known["HOST"], port=known["PORT"], user=known["USER"], password=known["PASSWORD"], dbname=RENTED
+            )
+        ) as mighty,
+        mighty.cursor() as cursor,
+    ):
+        cursor.execute("CREATE EXTENSION postgis")
+        mighty.commit()
+    yield {
+        **{name: value for name, value in os.environ.items() if name != "DATABASE_URL"},
+        "DJANGO_SETTINGS_MODULE": "nexchange.settings_test",
+        "POSTGIS_PORT_5432_TCP_ADDR": known["HOST"],
+        "POSTGIS_PORT_5432_TCP_PORT": str(known["PORT"]),
+        "POSTGIS_ENV_POSTGRES_DB": RENTED,
+        "POSTGIS_ENV_POSTGRES_USER": RENTED,
+        "POSTGIS_ENV_POSTGRES_PASSWORD": "owners",
+        "APP_DB_PASSWORD": PASSWORD,
+    }
+    as_owner.execute(f"DROP DATABASE {RENTED} WITH (FORCE)")
+    as_owner.execute(f"DROP ROLE IF EXISTS {RENTED}_app")
+    as_owner.execute(f"DROP ROLE {RENTED}")
+
+
+def release(environment):
+    return subprocess.run(
+        [sys.executable, "manage.py", "release"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.slow
+def test_releases_twice_and_the_server_never_sees_the_password(owner, as_owner):
+    for _ in range(2):
+        done = release(owner)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    as_owner.execute("SELECT rolpassword FROM pg_authid WHERE rolname = %s", [f"{RENTED}_app"])
+    assert as_owner.fetchone()[0].startswith("SCRAM-SHA-256$")
+    psycopg2.connect(
+        host=owner["POSTGIS_PORT_5432_TCP_ADDR"],
+        port=owner["POSTGIS_PORT_5432_TCP_PORT"],
+        user=f"{RENTED}_app",
+        password=PASSWORD,
+        dbname=RENTED,
+    ).close()
+
+
+@pytest.mark.slow
+def test_a_role_that_may_too_much_is_put_in_its_place_or_named(owner, as_owner):
+    as_owner.execute(f"CREATE ROLE {RENTED}_app LOGIN CREATEDB")
+    assert release(owner).returncode == 0
+    as_owner.execute("SELECT rolcreatedb FROM pg_roles WHERE rolname = %s", [f"{RENTED}_app"])
+    assert as_owner.fetchone() == (False,)
+
+    as_owner.execute(f"ALTER ROLE {RENTED}_app SUPERUSER")
+    refused = release(owner)
+
+    assert refused.returncode != 0
+    assert "superuser" in refused.stderr
+    assert PASSWORD not in refused.stdout + refused.stderr
