@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -127,6 +128,113 @@ def test_a_branch_without_a_target_is_only_stored(host, no_engine):
 
     assert "refs/heads/other has no target" in pushed.stderr
     assert host.head("other") == commit
+
+
+def test_a_branch_that_is_not_named_any_more_loses_its_target(host, no_engine):
+    host.set_up(f"main={host.target}", f"old/one={host.target}:tag")
+
+    again = host.set_up(f"main={host.target}")
+
+    assert "a push to old/one deploys no more" in again.stdout
+    host.commit(build="false")
+    assert "refs/heads/old/one has no target" in host.push("old/one", check=True).stderr
+
+
+# --- Pushes, with a runner that only says what it was called with ---
+
+RUNNER = """
+import os, sys, time
+from pathlib import Path
+print("runner", *sys.argv[1:], "in", os.getcwd(), flush=True)
+if "workflow" in sys.argv:
+    print(Path(sys.argv[sys.argv.index("--environment") + 1]).read_text(), flush=True)
+    Path(".wercker/latest/output").mkdir(parents=True, exist_ok=True)
+    Path(".wercker/latest/output/COMMIT").write_text(os.environ["WERCKER_GIT_COMMIT"] + chr(10))
+    time.sleep(float(os.environ.get("SLEEP_S", "0")))
+"""
+
+
+@pytest.fixture
+def hooked(host, no_engine):
+    host.set_up(f"main={host.target}", f"a/b={host.target}", f"a-b={host.target}")
+    (host.bare / "nexchange" / "bin" / "wercker").write_text(RUNNER)
+    return host
+
+
+def test_checks_know_what_a_build_takes_and_nothing_else_of_the_target(hooked):
+    hooked.target.write_text(hooked.target.read_text() + "X_SERVICES_WAIT_SECONDS=7\n")
+    hooked.commit()
+
+    told = hooked.push(check=True).stderr
+
+    assert "X_SERVICES_WAIT_SECONDS=7" in told
+    assert "XXX_DOCKER_HUB_PASSWORD=pw" in told
+    assert SECRET not in told
+    assert not (hooked.bare / "nexchange" / "build.env").exists()
+
+
+def test_branches_whose_names_look_alike_work_apart(hooked):
+    hooked.commit()
+
+    folders = set()
+    for branch in ("a/b", "a-b"):
+        lines = hooked.push(branch, check=True).stderr.splitlines()
+        folders.add(next(line.rpartition(" in ")[2] for line in lines if "workflow check" in line))
+
+    assert len(folders) == 2
+
+
+def test_an_interrupted_push_leaves_no_password_behind(hooked):
+    hooked.commit()
+    variables = hooked.bare / "nexchange" / "build.env"
+    push = subprocess.Popen(
+        ["git", "push", hooked.bare, "HEAD:main"],
+        cwd=hooked.clone,
+        env={**hooked.environment(), "SLEEP_S": "20"},
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    limit = time.monotonic() + 20
+    while not variables.exists() and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert variables.stat().st_mode & 0o077 == 0
+
+    os.killpg(push.pid, signal.SIGTERM)  # Git's processes and the hook, as a closed terminal would
+    push.wait(20)
+
+    while variables.exists() and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert not variables.exists()
+    assert hooked.head() == ""
+
+
+def test_a_tree_that_cannot_be_unpacked_refuses_the_push(hooked):
+    hooked.commit()
+    work = hooked.bare / "nexchange" / "work"
+    work.write_text("a file where the folder should be")
+
+    refused = hooked.push()
+
+    assert refused.returncode != 0
+    assert "push refused" in refused.stderr
+    assert "runner" not in refused.stderr
+    assert hooked.head() == ""
+
+
+def test_a_push_that_would_lose_commits_is_refused_before_anything_runs(hooked):
+    hooked.commit()
+    hooked.commit(build="true")
+    hooked.push(check=True)
+    kept = hooked.head()
+    hooked.run("git", "reset", "--quiet", "--hard", "HEAD~1")
+    hooked.commit(build="false")
+
+    refused = hooked.run("git", "push", "--force", hooked.bare, "HEAD:main", check=False)
+
+    assert refused.returncode != 0
+    assert "would lose commits that were deployed" in refused.stderr
+    assert "runner" not in refused.stderr
+    assert hooked.head() == kept
 
 
 # --- Pushes ---

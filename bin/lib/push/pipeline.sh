@@ -39,22 +39,33 @@ take_turn() {
         flock --timeout "$WAIT_S" 9 || refuse "the other push has not ended within $WAIT_S s." "Try again later."
         sleep 2 # Git moves the other push's branch only after its hook
     fi
+    trap 'rm -f "$HOME_DIR/build.env"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
 }
 
-work_of() { printf '%s/work/%s\n' "$HOME_DIR" "${1//\//-}"; }
+# file_name BRANCH: no two branches share one.
+file_name() {
+    local name=${1//%/%25}
+    printf '%s' "${name//\//%2F}"
+}
+
+work_of() { printf '%s/work/%s\n' "$HOME_DIR" "$(file_name "$1")"; }
+
+# The hooks ask whether these succeed, which switches `set -e` off in them: each line says itself that a failure is the end.
 
 # check_out COMMIT BRANCH: the commit's files, and the cache and outputs of earlier runs beside them.
 check_out() {
     local work
     work=$(work_of "$2")
-    mkdir -p "$work"
-    find "$work" -mindepth 1 -maxdepth 1 -not -name .wercker -exec rm -rf {} +
+    mkdir -p "$work" || return
+    find "$work" -mindepth 1 -maxdepth 1 -not -name .wercker -exec rm -rf {} + || return
     git --git-dir "$REPOSITORY" archive "$1" | tar -x -C "$work"
 }
 
 # The pushed code is built and tested with what that takes, never with the secrets of the server it may be refused for.
 build_variables() {
-    grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|NEW_RELIC_ENVIRONMENT)=' "$1" || true
+    grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|SERVICES_WAIT_SECONDS)=' "$1" || (($? == 1))
 }
 
 # run_wercker COMMIT BRANCH ARGUMENTS...: the runner that was installed with the hooks, not the pushed one.
@@ -74,16 +85,15 @@ run_wercker() {
 
 # check COMMIT BRANCH: build, static-validation and tests, in this order.
 check() {
-    local commit=$1 branch=$2 variables pid status=0
-    variables=$(mktemp -d)
-    build_variables "$(setting "$branch" target)" >"$variables/build.env"
-    chmod 600 "$variables/build.env"
-    check_out "$commit" "$branch"
-    run_wercker "$commit" "$branch" --environment "$variables/build.env" workflow check 2>&1 &
+    local commit=$1 branch=$2 variables=$HOME_DIR/build.env pid status=0
+    rm -f "$variables" || return
+    (umask 077 && build_variables "$(setting "$branch" target)" >"$variables") || return
+    check_out "$commit" "$branch" || return
+    run_wercker "$commit" "$branch" --environment "$variables" workflow check 2>&1 &
     pid=$!
     python3 "$HOME_DIR/listener.py" $$ $pid &
     wait $pid || status=$?
-    rm -rf "$variables"
+    rm -f "$variables"
     return $status
 }
 
@@ -91,13 +101,13 @@ check() {
 deploy() {
     local commit=$1 branch=$2 target log pid status=0
     target=$(setting "$branch" target)
-    log=$HOME_DIR/deploy-${branch//\//-}.log
+    log=$HOME_DIR/deploy-$(file_name "$branch").log
     if [[ $(cat "$(work_of "$branch")/.wercker/latest/output/COMMIT" 2>/dev/null) != "$commit" ]]; then
         check "$commit" "$branch" || return $?
     fi
-    : >"$log"
-    chmod 600 "$log"
-    export -f run_wercker setting work_of
+    (umask 077 && : >"$log") || return
+    chmod 600 "$log" || return
+    export -f run_wercker setting work_of file_name
     export HOME_DIR REPOSITORY
     setsid bash -c 'set -euo pipefail; run_wercker "$@"' deploy "$commit" "$branch" --environment "$target" deploy \
         --deploy-target "$(basename "$target" .env)" >"$log" 2>&1 </dev/null &
