@@ -77,7 +77,7 @@ push_images() {
         docker tag "${TAGS[$name]}" "$reference"
         step "push $reference" docker push "$reference"
         digest=$(docker image inspect --format '{{range .RepoDigests}}{{println .}}{{end}}' "$reference" |
-            grep -F "$DOCKER_HUB_REPO@" | tail -n 1)
+            awk -v repository="$DOCKER_HUB_REPO@" 'index($0, repository) == 1 { found = $0 } END { print found }')
         [[ -n $digest ]] || fail "the registry gave no digest for $reference."
         sed -i "/^${name^^}_IMAGE=/d" "$record"
         say "${name^^}_IMAGE=$digest" >>"$record"

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.delivery.compose import parse_yaml
+from tests.delivery.compose import needs_compose, parse_yaml, read_services
 from tests.delivery.fake_server import WORKERS, FakeServer, image
 
 pytestmark = pytest.mark.slow  # each engine call is a program of its own
@@ -275,3 +275,20 @@ def test_volumes_ports_and_the_database_become_an_override(server):
     assert services["postgis"] == {"profiles": ["elsewhere"]}
     assert "postgis" not in server.containers()
     assert "DATABASE_CONTAINER=db.example" in server.text("target.env")
+
+
+@needs_compose
+def test_docker_compose_itself_takes_the_override(server):
+    server.deploy("old", VOLUMES_PARAM="-v /srv/$odd#1:/app/odd -v named:/b:ro -v named:/c", PORTS_PARAM="-p 8443:443")
+
+    services = read_services(server.root / "docker-compose.override.yml")
+
+    for name in ("app", "app_next"):
+        assert {"/srv/$odd#1:/app/odd:rw", "named:/b:ro", "named:/c:rw"} <= set(services[name]["volumes"])
+
+
+def test_nginx_is_tried_with_the_values_that_it_will_have(serving):
+    serving.deploy("new", API_REQUESTS_PER_MINUTE="77", GUNICORN_PORT="8000", DEPLOY_SERVICES="yes")
+
+    tried = next(call for call, _ in serving.calls() if call.endswith("nginx -t"))
+    assert "--env GUNICORN_PORT=8000 --env API_REQUESTS_PER_MINUTE=77" in tried

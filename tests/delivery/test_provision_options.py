@@ -111,3 +111,48 @@ def test_a_failed_step_names_a_full_disk(tmp_path):
     assert failed.returncode == 3
     assert "'Docker' failed: the disk is full." in failed.stderr
     assert "Free some space" in failed.stderr
+
+
+def parts(script):
+    """Run a script that knows the functions of the server's side; nothing of the machine is touched."""
+    files = "report.sh system.sh site.sh"
+    sources = "; ".join(f"source bin/lib/provision/{name}" for name in files.split())
+    return run(["bash", "-c", f"DRY_RUN=no PHASE=none; {sources}; {script}"], cwd=ROOT)
+
+
+def test_a_key_is_added_on_a_line_of_its_own(tmp_path):
+    (tmp_path / "authorized_keys").write_text("ssh-ed25519 AAAA first")
+
+    done = parts(f"close_ssh_folder() {{ :; }}; PUBLIC_KEY='ssh-ed25519 BBBB second'; add_key '{tmp_path}'")
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "authorized_keys").read_text() == "ssh-ed25519 AAAA first\nssh-ed25519 BBBB second\n"
+
+
+def test_the_key_of_a_bought_certificate_is_kept_beside_the_link(tmp_path):
+    key = tmp_path / "privkey.pem"
+    key.write_text("bought")
+
+    for _ in range(2):
+        assert parts(f"link '{key}' /etc/letsencrypt/live/x/privkey.pem").returncode == 0
+
+    assert str(key.readlink()) == "/etc/letsencrypt/live/x/privkey.pem"
+    assert (tmp_path / "privkey.pem.before").read_text() == "bought"
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "address"),
+    [
+        ("2001:db8::7", "22", "[2001:db8::7]"),
+        ("2001:db8::7", "2222", "[2001:db8::7]:2222"),
+        ("far", "2222", "far:2222"),
+    ],
+)
+def test_an_address_is_printed_as_a_deploy_takes_it(host, port, address):
+    script = f"""
+        source bin/lib/steps.sh; source <(sed -n '/^say_next/,/^}}/p' bin/lib/provision/local.sh)
+        HOST={host} PORT={port} DRY_RUN=no DEPLOY_USER=wercker; on_server() {{ echo ssh-ed25519 AAAA; }}; say_next
+    """
+    done = run(["bash", "-c", script], cwd=ROOT)
+
+    assert f"X_DEST_HOST_ADDR={address}\n" in done.stdout, done.stderr

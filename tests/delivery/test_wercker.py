@@ -144,6 +144,19 @@ def test_a_value_of_the_system_wins_unless_it_is_empty():
     assert found.values == {"A": "system", "B": "file"}
 
 
+@pytest.mark.parametrize(("one", "other"), [("X", "XXX"), ("XXX", "X")])
+def test_an_empty_value_under_the_other_prefix_takes_nothing_away(one, other):
+    collected = collect_variables({f"{one}_SECRET_KEY": "given"}, {f"{other}_SECRET_KEY": ""})
+
+    assert collected.values["SECRET_KEY"] == "given"
+
+
+@pytest.mark.parametrize("value", [0, -1, "soon"])
+def test_a_limit_that_is_no_number_of_minutes_is_named(value):
+    with pytest.raises(RunnerFailure, match=r"command-timeout is .*, not a number of minutes"):
+        parse_config({"box": "b", "command-timeout": value, "build": {"steps": [{"script": {"code": "true"}}]}})
+
+
 def test_values_stay_as_they_are(project):
     file = project.write(
         "e", "# a comment\n\nX_A=a $HOME #b 'c' \"d\" \\n`e`\nX_B='in quotes'\nX_C=\"so $too\"\nX_D=a=b\n"

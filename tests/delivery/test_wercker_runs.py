@@ -1,6 +1,7 @@
 """The facts about a run, with real containers: one bash, variables, services, copies and mounts, Ctrl-C, cleaning up."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -201,6 +202,36 @@ def test_deploy_works_on_the_output_that_build_kept(project):
     assert "\nbuilt true near \n" in local.stdout
     assert "\nbuilt true far from the target\n" in whole.stdout
     assert "wercker.yml" not in whole.stdout.partition("pipeline deploy")[2]
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "said"),
+    [
+        ("no-response-timeout", "sleep 60", "it has said nothing for 0.05 minutes"),
+        ("command-timeout", "while sleep 0.2; do echo still here; done", "it has not ended for 0.05 minutes"),
+    ],
+)
+def test_a_step_that_hangs_is_ended_by_name(project, limit, code, said):
+    project.write("wercker.yml", config(script(code, "hangs"), **{limit: 0.05}))
+
+    ran = project.run("build")
+
+    assert ran.returncode == 1
+    assert "the step 'hangs' failed" in ran.stderr
+    assert said in ran.stderr
+    assert f"{limit} in wercker.yml" in ran.stderr
+    assert left_of(run_of(ran.stdout)) == ""
+
+
+def test_what_root_wrote_into_a_mounted_tree_is_its_owners_also_after_a_failure(project):
+    os.chown(project.folder, 1234, 1234)
+    project.write("wercker.yml", config(script("mkdir -p made/deep; touch made/deep/file; false"), pipeline="dev"))
+
+    ran = project.run("dev")
+
+    assert ran.returncode == 1
+    made = [project.folder / name for name in ("made", "made/deep", "made/deep/file")]
+    assert [(path.stat().st_uid, path.stat().st_gid) for path in made] == [(1234, 1234)] * 3
 
 
 def test_dev_ends_on_ctrl_c_with_the_later_steps_and_status_0(project):

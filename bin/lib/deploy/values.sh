@@ -30,13 +30,18 @@ check_values() {
     [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
     # A restore makes NAME_restoring beside it; PostgreSQL would cut a longer name, to the one that is in use.
     ((${#POSTGIS_ENV_POSTGRES_DB} <= 40)) || fail "POSTGIS_ENV_POSTGRES_DB is longer than 40 characters."
-    check_number GUNICORN_PORT "$GUNICORN_PORT"
-    check_number DRAIN_SECONDS "$DRAIN_SECONDS"
+    check_number GUNICORN_PORT "$GUNICORN_PORT" 1 65535
+    check_number API_REQUESTS_PER_MINUTE "${API_REQUESTS_PER_MINUTE:-300}" 1
+    check_number DRAIN_SECONDS "$DRAIN_SECONDS" 0
     check_pairs VOLUMES_PARAM -v "^[^:'\"]+(:[^:'\"]+){1,2}$"
     check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
 }
 
-check_number() { [[ $2 =~ ^[0-9]{1,5}$ ]] || fail "$1 is '$2', not a whole number."; }
+# check_number NAME VALUE LEAST [MOST]
+check_number() {
+    if [[ $2 =~ ^[0-9]{1,9}$ ]] && ((10#$2 >= $3 && 10#$2 <= ${4:-999999999})); then return; fi
+    fail "$1 is '$2', not a whole number from $3${4:+ to $4}."
+}
 
 # check_pairs NAME OPTION PATTERN: a list of values, each after its option, as `docker run` takes them.
 check_pairs() {

@@ -133,11 +133,12 @@ send_image() {
 
 # say_next: what a target's file needs to know of this server; its key is read over the connection that was just proven.
 say_next() {
-    local pinned=$HOST
+    local pinned=$HOST address=$HOST
+    if [[ $HOST == *:* ]]; then address=[$HOST]; fi
     [[ $DRY_RUN == no ]] || return 0
     [[ $PORT == 22 ]] || pinned="[$HOST]:$PORT"
     printf '\nFor targets/NAME.env:\n'
     say "X_SSH_USER=$DEPLOY_USER"
-    say "X_DEST_HOST_ADDR=$HOST$([[ $PORT == 22 ]] || echo ":$PORT")"
+    say "X_DEST_HOST_ADDR=$address$([[ $PORT == 22 ]] || echo ":$PORT")"
     say "X_SSH_HOST_KEY=$pinned $(on_server cat /etc/ssh/ssh_host_ed25519_key.pub </dev/null | cut -d' ' -f1,2)"
 }

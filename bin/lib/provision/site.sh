@@ -36,8 +36,12 @@ make_these_folders() {
     done < <(printf '%s\n' "$@")
 }
 
-# link PATH TARGET
-link() { if [[ $(readlink "$1") != "$2" ]]; then change "link ${1#/nexchange/}" ln -sfn "$2" "$1"; fi; }
+# link PATH TARGET: a file that stands there, such as the key of a bought certificate, is kept beside it.
+link() { if [[ $(readlink "$1") != "$2" ]]; then change "link ${1#/nexchange/}" place_link "$1" "$2"; fi; }
+place_link() {
+    if [[ -f $1 && ! -L $1 ]]; then mv "$1" "$1.before"; fi
+    ln -sfn "$2" "$1"
+}
 
 # install_certificate: one brought along, or the first of Let's Encrypt for $DOMAIN; renewing is the running nginx's affair.
 install_certificate() {

@@ -176,6 +176,7 @@ install_key() {
 
 add_key() {
     mkdir -p "$1"
+    if [[ -n $(tail -c 1 "$1/authorized_keys" 2>/dev/null) ]]; then echo >>"$1/authorized_keys"; fi # its last line has no end
     printf '%s\n' "$PUBLIC_KEY" >>"$1/authorized_keys"
     close_ssh_folder "$1"
 }

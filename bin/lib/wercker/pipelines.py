@@ -45,6 +45,14 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a script step may take, and how long it may say nothing, in minutes; None: for ever."""
+
+    command_minutes: float | None = None
+    silence_minutes: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A named sequence of steps with its box and services."""
 
@@ -52,6 +60,7 @@ class Pipeline:
     box: Image
     services: tuple[Image, ...]
     steps: tuple[Step, ...]
+    limits: Limits
 
 
 @dataclass(slots=True)
@@ -75,6 +84,7 @@ def parse_config(raw: Any) -> Config:
     if not isinstance(raw, dict):
         raise RunnerFailure("wercker.yml holds no pipelines.")
     config = Config()
+    limits = Limits(_minutes(raw, "command-timeout"), _minutes(raw, "no-response-timeout"))
     for name, body in raw.items():
         if name in NOT_PIPELINES:
             continue
@@ -89,6 +99,7 @@ def parse_config(raw: Any) -> Config:
             box=_image(box, f"the box of {name}"),
             services=tuple(_image(service, f"a service of {name}") for service in services),
             steps=tuple(_step(step, f"{name}, step {at}", config) for at, step in enumerate(body["steps"], start=1)),
+            limits=limits,
         )
     for workflow in raw.get("workflows") or []:
         wanted = tuple(str(entry["name"]) for entry in workflow["pipelines"])
@@ -96,6 +107,13 @@ def parse_config(raw: Any) -> Config:
             raise RunnerFailure(f"the workflow {workflow['name']} names the pipeline {unknown}, which is not there.")
         config.workflows[str(workflow["name"])] = wanted
     return config
+
+
+def _minutes(raw: dict[str, Any], name: str) -> float | None:
+    value = raw.get(name)
+    if value is None or (isinstance(value, int | float) and value > 0):
+        return value
+    raise RunnerFailure(f"{name} is {value!r}, not a number of minutes.")
 
 
 def check_steps(pipeline: Pipeline) -> None:

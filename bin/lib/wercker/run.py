@@ -91,7 +91,7 @@ class Run:
         self._start_box()
         if not self._options.mounted:
             self._copy_source()
-        self._session = Session(self._engine, self._box, self._printer.line)
+        self._session = Session(self._engine, self._box, self._printer.line, self._pipeline.limits)
         self._session.begin({**described, **self._own_variables(), **self._values, **self._options.exports})
         self._note_step("set up", began, "done  ")
 
@@ -205,6 +205,7 @@ class Run:
     def _tear_down(self) -> None:
         if self._session is not None:
             self._session.close()
+        self._give_tree_back()
         # All at once: each removal takes its time.
         removals = [threading.Thread(target=self._remove, args=(["rm", "-fv", name],)) for name in self._containers]
         for removal in removals:
@@ -212,6 +213,18 @@ class Run:
         for removal in removals:
             removal.join()
         self._remove(["network", "rm", self._network])
+
+    def _give_tree_back(self) -> None:
+        """Let what the box's root wrote into a mounted tree belong to the tree's owner, however the run ended."""
+        owner = self._options.tree.stat()
+        if not self._options.mounted or owner.st_uid == 0:
+            return
+        change = ["-exec", "chown", "--no-dereference", f"{owner.st_uid}:{owner.st_gid}", "{}", "+"]
+        try:
+            self._engine.call("exec", "--user", "0:0", self._box, "find", SOURCE, "-xdev", "-uid", "0", *change)
+        except EngineFailure as error:
+            if "No such" not in error.said and "not running" not in error.said:  # it was never started
+                self._printer.heading(f"files in {self._options.tree} may belong to root now: {error.said}")
 
     def _remove(self, command: list[str]) -> None:
         try:

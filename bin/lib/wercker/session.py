@@ -10,20 +10,24 @@ import select
 import shlex
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping
 
 from wercker.engine import LOOK_S, Engine, EngineFailure
 from wercker.failures import RunnerFailure, StepFailed, Stopped
+from wercker.pipelines import Limits
 
 SOURCE = "/pipeline/source"
 WATCH_PID = "/pipeline/steps/watch.pid"
+NO_LIMITS = Limits()
 GRACE_S = {"INT": 20.0, "TERM": 10.0, "KILL": 5.0}  # what a watch step gets to end after each signal
 
 
 class Session:
     """A bash in a container that already runs; `report` gets each line of the steps' output."""
 
-    def __init__(self, engine: Engine, container: str, report: Callable[[str], None]) -> None:
+    def __init__(self, engine: Engine, container: str, report: Callable[[str], None], limits: Limits) -> None:
+        self._limits = limits
         self._engine = engine
         self._container = container
         self._report = report
@@ -44,10 +48,10 @@ class Session:
         self._until_mark()
 
     def run_step(self, code: str) -> None:
-        """Source one step in the source folder, standard input closed. Raises: StepFailed, Stopped."""
+        """Source one step in the source folder, standard input closed, within the limits. Raises: StepFailed, Stopped."""
         file = self._put(code)
         self._send(f"cd {SOURCE}\nsource {file} </dev/null\nend done 0")
-        self._until_mark()
+        self._until_mark(limits=self._limits)
 
     def run_watch(self, code: str) -> None:
         """Run a step until SIGINT comes; what it started is ended then, and the next step can follow.
@@ -112,9 +116,10 @@ class Session:
         except BrokenPipeError as error:
             raise StepFailed("the shell of the steps has ended.") from error
 
-    def _until_mark(self, limit_s: float | None = None) -> None:
+    def _until_mark(self, limit_s: float | None = None, limits: Limits = NO_LIMITS) -> None:
         """Report lines until the end mark; its number is the step's status."""
         waited = 0.0
+        began = heard = time.monotonic()
         output = self._bash.stdout
         if output is None:
             raise AssertionError("started with a pipe")
@@ -124,12 +129,14 @@ class Session:
                 if (status := self._take(raw.decode(errors="replace").rstrip("\r"))) is not None:
                     return self._judge(status)
             self._engine.interrupts.check()
+            _check_limits(limits, began=began, heard=heard)
             if not select.select([output], [], [], LOOK_S)[0]:
                 waited += LOOK_S
                 if limit_s is not None and waited > limit_s:
                     raise TimeoutError
                 continue
             chunk = os.read(output.fileno(), 65536)
+            heard = time.monotonic()
             if not chunk:
                 status = self._bash.wait()
                 raise StepFailed(f"the box ended under the step (status {status}).")
@@ -155,3 +162,15 @@ class Session:
     def _judge(status: int) -> None:
         if status != 0:
             raise StepFailed(f"status {status}")
+
+
+def _check_limits(limits: Limits, *, began: float, heard: float) -> None:
+    now = time.monotonic()
+    for name, minutes, since, what in (
+        ("command-timeout", limits.command_minutes, began, "it has not ended"),
+        ("no-response-timeout", limits.silence_minutes, heard, "it has said nothing"),
+    ):
+        if minutes is not None and now - since > minutes * 60:
+            raise StepFailed(
+                f"{what} for {minutes} minutes.", f"If it may take longer: {name} in wercker.yml, in minutes."
+            )

@@ -79,6 +79,8 @@ def collect_variables(system: Mapping[str, str], read: Mapping[str, str]) -> Var
         if match is None:
             continue
         name, value = match["name"], merged[full]
+        if not value and values.get(name):  # an empty line of the other prefix takes nothing away
+            continue
         values[name] = value
         if match["prefix"] == "XXX" or _is_secret(name, value):
             secrets[name] = value

@@ -7,7 +7,8 @@ PLACED=(etc/nginx/nginx.conf docker-compose.yml docker-compose.override.yml targ
 check_nginx() {
     mkdir -p "$STAGE/nginx/ssl"
     cp "$STAGE/nginx.conf" "$STAGE/nginx/nginx.conf"
-    docker run --rm --network none --env GUNICORN_PORT --env API_REQUESTS_PER_MINUTE --tmpfs /run --volume "$STAGE/nginx:/etc/nginx:ro" \
+    docker run --rm --network none --env GUNICORN_PORT="${GUNICORN_PORT:-8000}" \
+        --env API_REQUESTS_PER_MINUTE="${API_REQUESTS_PER_MINUTE:-300}" --tmpfs /run --volume "$STAGE/nginx:/etc/nginx:ro" \
         --volume "$NEXCHANGE_ROOT/etc/nginx/ssl:/etc/nginx/ssl:ro" --volume "$NEXCHANGE_ROOT/letsencypt:/etc/letsencrypt:ro" \
         "$NGINX_IMAGE" nginx -t
 }
@@ -72,9 +73,10 @@ use_old_variables() {
     export APP_IMAGE=$OLD_IMAGE
 }
 
-# write_override: VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER as compose understands them.
+# write_override: VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER as compose understands them, which wants to be told of
+# volumes that have a name instead of a path.
 write_override() {
-    local words=() at service
+    local words=() at service named=()
     printf '# Written by the deploy from VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER: change those.\nservices:\n'
     read -ra words <<<"${PORTS_PARAM:-}"
     if ((${#words[@]} > 0)); then
@@ -88,11 +90,15 @@ write_override() {
             for ((at = 1; at < ${#words[@]}; at += 2)); do printf "      - '%s'\n" "${words[at]//\$/\$\$}"; done
         done
     fi
+    for ((at = 1; at < ${#words[@]}; at += 2)); do
+        if [[ ${words[at]} != [/.~]* ]]; then named+=("${words[at]%%:*}"); fi
+    done
     if [[ ${DATABASE_CONTAINER:-postgis} != postgis ]]; then
         printf '  postgis:\n    profiles: [elsewhere]\n'
     else
         printf '  redis: {}\n'
     fi
+    if ((${#named[@]} > 0)); then printf 'volumes:\n' && printf '  %s: {}\n' "${named[@]}" | sort -u; fi
 }
 
 # write_variables: what this release runs with, quoted for a shell; 0600.
