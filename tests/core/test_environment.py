@@ -1,8 +1,13 @@
 """Values of variables are taken as they stand."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from core.environment import Environment
+from tests.sources import ROOT
 
 AS_IT_IS = ["$ecret", "$HOME", "$$", "$", "pa$$", "#1 'x' \"y\"", " \\$", "%s {} `id`"]
 
@@ -21,6 +26,25 @@ def test_a_value_from_a_file_is_what_it_is(monkeypatch, tmp_path):
         monkeypatch.setenv(f"SECRET_{number}_FILE", str(tmp_path / f"{number}"))
 
         assert Environment().str(f"SECRET_{number}", default="") == value
+
+
+def test_the_sites_settings_take_what_they_are_given():
+    script = (
+        "from nexchange import settings as s; "
+        "print(s.CSRF_TRUSTED_ORIGINS, s.PROMISED_SHARE_PERCENT, s.SECRET_KEY, s.DATABASES['default']['PASSWORD'])"
+    )
+    given = {
+        "CSRF_TRUSTED_ORIGINS": "https://a.example,https://b.example:8443",
+        "PROMISED_SHARE_PERCENT": "37",
+        "SECRET_KEY": "$ecret",
+        "APP_DB_PASSWORD": "$HOME",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=os.environ | given, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "['https://a.example', 'https://b.example:8443'] 37 $ecret $HOME\n"
 
 
 def test_lists_and_numbers_are_read_as_before(monkeypatch):

@@ -208,6 +208,21 @@ def test_an_interrupted_push_leaves_no_password_behind(hooked):
     assert hooked.head() == ""
 
 
+def test_a_push_waits_for_another_one_only_as_long_as_it_was_told(hooked, monkeypatch):
+    hooked.commit()
+    monkeypatch.setenv("PUSH_WAIT_SECONDS", "1")
+    lock = hooked.bare / "nexchange" / "lock"
+    with subprocess.Popen(["flock", lock, "cat"], stdin=subprocess.PIPE) as holding:
+        while subprocess.run(["flock", "--nonblock", lock, "true"], check=False).returncode == 0:
+            pass
+        refused = hooked.push()
+        holding.stdin.close()
+
+    assert refused.returncode != 0
+    assert "the other push has not ended within 1 s" in refused.stderr
+    assert hooked.head() == ""
+
+
 def test_a_tree_that_cannot_be_unpacked_refuses_the_push(hooked):
     hooked.commit()
     work = hooked.bare / "nexchange" / "work"
