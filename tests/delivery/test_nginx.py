@@ -11,6 +11,7 @@ from tests.delivery.nginx_site import Site, make_certificate
 pytestmark = pytest.mark.docker
 
 HASHED = "site.0123456789ab.css"
+FORGETS_S = 2.5  # a name's addresses: `valid=1s` of its resolver counts whole seconds of a clock, so up to two
 CSS = "body { margin: 0 }\n" * 100
 
 
@@ -168,13 +169,13 @@ def test_an_app_that_is_away_is_excused_in_the_shape_of_the_api_and_on_a_page(si
 def test_a_write_whose_answer_was_lost_is_not_sent_again_to_whoever_else_could_take_it(site, method):
     site.record.write_text("", encoding="utf-8")
     site.start_app("app", label="other")
-    time.sleep(1.5)  # for nginx to know both
+    time.sleep(FORGETS_S)  # for nginx to know both
 
     try:
         answer = site.ask("/api/v1/orders/?drop=1", method=method, body="once")
     finally:
         site.stop_app("other")
-        time.sleep(1.5)  # for nginx to forget it
+        time.sleep(FORGETS_S)
 
     assert answer.status == 503
     assert site.record.read_text(encoding="utf-8") == "once\n"
