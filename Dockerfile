@@ -13,8 +13,8 @@ COPY requirements.txt /tmp/requirements.txt
 # symbols of a debugger, what is compiled for other processors, languages the site does not speak, and static files, which
 # come collected.
 RUN set -eux; \
-    /opt/venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-compile --no-input --require-hashes \
-        -r /tmp/requirements.txt; \
+    /opt/venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir --no-compile --no-input \
+        --require-hashes --no-deps -r /tmp/requirements.txt; \
     /opt/venv/bin/python -m pip uninstall --yes --quiet pip setuptools; \
     find /opt/venv -depth -type d \( -name __pycache__ -o -name tests -o -name test \) -exec rm -rf {} +; \
     find /opt/venv -type f \( -name '*.pyi' -o -name '*.c' -o -name '*.h' -o -name '*.pyx' \) -delete; \

@@ -15,8 +15,8 @@ install_python_packages() {
     if [[ "$(.venv/bin/python -c "$version" 2>/dev/null)" != "$("$python" -c "$version")" ]]; then
         step "virtual environment" "$python" -m venv --clear .venv
     fi
-    step "Python packages" .venv/bin/python -m pip install --disable-pip-version-check --no-input --require-hashes \
-        -r requirements.txt -r requirements-dev.txt
+    step "Python packages" .venv/bin/python -m pip install --disable-pip-version-check --no-input \
+        --require-hashes --no-deps -r requirements.txt -r requirements-dev.txt
     mark_done $stamp "$hash"
 }
 

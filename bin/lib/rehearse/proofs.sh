@@ -34,17 +34,18 @@ log_agrees() {
     if grep -E '"status":5[0-9][0-9]' "$log" | head -n 5 | grep .; then fail "nginx answered requests with 5xx (above)."; fi
 }
 
-# watch_processes / end_watch: every program that ran while releases were made, with its arguments, as far as two looks a
-# second see it.
+# watch_processes / end_watch: the arguments of every program that is started while releases are made.
 watch_processes() {
-    (while sleep 0.4; do ps -e -ww -o args; done | awk '!seen[$0]++ { print; fflush() }' >"$LOG_DIR/processes.log") </dev/null >/dev/null 2>&1 &
+    WATCHED=$LOG_DIR/programs.log
+    python3 bin/lib/rehearse/arguments.py </dev/null >"$WATCHED" 2>&1 &
     WATCH=$!
+    wait_for 5 "the watch over the programs that are started" grep -qx watching "$WATCHED"
 }
 
 end_watch() {
-    pkill -P "$WATCH" || true
-    wait "$WATCH" || true
-    grep -q 'bin/deploy' "$LOG_DIR/processes.log" || fail "the watch over processes saw no deploy."
+    if ! kill -TERM "$WATCH" || ! wait "$WATCH"; then fail "the watch over programs broke off: $(tail -n 2 "$WATCHED")"; fi
+    tail -n 1 "$WATCHED"
+    grep -q 'bin/deploy' "$WATCHED" || fail "the watch over programs saw no deploy."
 }
 
 # find_no_canary: every secret of the target, searched for in the images that were pushed, in what the server's containers say,
