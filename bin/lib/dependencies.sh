@@ -1,4 +1,4 @@
-# Sourced by bin/setup: what is installed inside the checkout. Each step leaves a stamp, the hash of its inputs.
+# What is installed or compiled inside the checkout, each in a step that leaves a stamp: the hash of its inputs.
 # shellcheck shell=bash
 
 # is_done STAMP HASH / mark_done STAMP HASH: a stamp lives in what it vouches for, so that removing that redoes the step.
@@ -37,12 +37,9 @@ install_front_end() {
 }
 
 compile_translations() {
-    local catalogues hash
-    mapfile -t catalogues < <(git ls-files -- '*.po')
-    hash=$(hash_of "${catalogues[@]}")
-    if is_done var/translations "$hash"; then return; fi
-    for catalogue in "${catalogues[@]}"; do
+    local catalogue
+    while read -r catalogue; do
+        if [[ ${catalogue%.po}.mo -nt $catalogue ]]; then continue; fi
         msgfmt --check-format -o "${catalogue%.po}.mo" "$catalogue" || fail "$catalogue has mistakes (see above)."
-    done
-    mark_done var/translations "$hash"
+    done < <(git ls-files -- '*.po')
 }

@@ -33,7 +33,7 @@ ensure_engine() {
         fi
         start_engine
     fi
-    if [[ ${1:-} != --without-compose ]]; then ensure_compose; fi
+    ensure_compose
 }
 
 # ensure_compose: docker-compose 1.29 or newer as a command of its own, as on the servers.

@@ -1,4 +1,4 @@
-# Sourced by bin/images: what each image is called, what its build gets to see, how it is pushed.
+# Our images: what each is called, what its build gets to see, how it is pushed.
 # shellcheck shell=bash
 
 declare -A TAGS=(
@@ -9,22 +9,19 @@ declare -A TAGS=(
     [nginx]=onitsoft/nginx:latest
     [chains]=nexchange/chains:latest
     [target]=nexchange/target:latest
+    [registry]=nexchange/registry:latest
+    [acme]=nexchange/acme:latest
 )
-PUSHED=(nginx postgis redis chains) # the box and the target stay where they are built, the pipeline pushes the app
+# shellcheck disable=SC2034 # read by bin/images; the others are the rehearsal's
+DEFAULT=(postgis redis nginx chains box app)
+PUSHED=(nginx postgis redis chains) # the box and the rehearsal's stay where they are built, the pipeline pushes the app
 
 # folder_of NAME: where an image's Dockerfile stands.
 folder_of() { case $1 in app) echo . ;; box) echo docker/geodjango ;; *) echo "docker/$1" ;; esac; }
 
-default_images() {
-    local name
-    for name in postgis redis nginx chains box app; do
-        if [[ -f $(folder_of "$name")/Dockerfile ]]; then say "$name"; fi
-    done
-}
-
 check_engine() {
     command -v docker >/dev/null || fail "the program docker is not there." "Install it: apt-get install docker.io"
-    docker version >/dev/null 2>&1 || fail "no Docker engine answers${DOCKER_HOST:+ at $DOCKER_HOST}." \
+    engine_answers || fail "no Docker engine answers${DOCKER_HOST:+ at $DOCKER_HOST}." \
         "Start it (systemctl start docker), or join the group that may use its socket."
 }
 
@@ -54,7 +51,6 @@ collect_static() {
 
 build_image() {
     local name=$1 base=$2 folder=$ROOT/var/images/$1 arguments=()
-    [[ -f $(folder_of "$name")/Dockerfile ]] || fail "$(folder_of "$name")/Dockerfile is not there."
     context "$name" "$folder"
     if [[ -n $base ]]; then arguments+=(--build-arg "BASE_IMAGE=$base"); fi
     if [[ $name == app ]]; then arguments+=(--build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)"); fi
@@ -64,6 +60,7 @@ build_image() {
 check_repository() {
     [[ -n ${DOCKER_HUB_REPO:-} ]] || fail "--push needs DOCKER_HUB_REPO, the repository to push to." \
         "For example: DOCKER_HUB_REPO=registry.example:5000/nexchange/app bin/images --push"
+    source bin/lib/repository.sh
 }
 
 # push_images NAME...: each to a tag of its own, with a record of its digest. A deploy asks the registry for the digest that

@@ -1,4 +1,4 @@
-# Sourced by bin/setup: what the machine needs, whether it has it, how it gets it.
+# What the machine needs, whether it has it, how it gets it: Debian packages, for every script that wants some.
 # shellcheck shell=bash
 
 # find_python: print the first interpreter that is new enough and can make environments and compile psycopg2.
@@ -29,6 +29,7 @@ missing_packages() {
     command -v chromium >/dev/null || lacking+=(chromium)
     command -v msgfmt >/dev/null || lacking+=(gettext)
     command -v git >/dev/null || lacking+=(git)
+    command -v shellcheck >/dev/null || lacking+=(shellcheck)
     command -v gpg >/dev/null && command -v gpg-agent >/dev/null || lacking+=(gpg gpg-agent) # bin/backup
     command -v ssh-keygen >/dev/null && command -v ssh >/dev/null || lacking+=(openssh-client) # bin/keypair, bin/deploy
     /usr/bin/python3 -c 'import yaml' 2>/dev/null || lacking+=(python3-yaml) # bin/wercker reads wercker.yml
@@ -60,18 +61,15 @@ install_packages() {
     say "System packages: $packages"
     step "package lists" as_root apt-get update
     packages=${packages/POSTGIS/$(postgis_package)}
-    if [[ ! -e $policy ]]; then
-        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
-        as_root chmod 755 $policy
-        # shellcheck disable=SC2064
-        trap "as_root rm -f $policy" EXIT
-    fi
-    # shellcheck disable=SC2086 # a list of names
-    step "system packages" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
-    if [[ -n $(trap -p EXIT) ]]; then
-        as_root rm -f $policy
-        trap - EXIT
-    fi
+    ( # with a trap of its own: the caller has one too
+        if [[ ! -e $policy ]]; then
+            trap 'as_root rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+            as_root chmod 755 "$policy"
+        fi
+        # shellcheck disable=SC2086 # a list of names
+        step "system packages" as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $packages
+    )
 }
 
 check_programs() {

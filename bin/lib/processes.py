@@ -1,4 +1,4 @@
-"""What bin/run asks about this machine: who holds a port, which port is free, which processes of a run are left.
+"""What this machine runs, as far as a run has to know: who holds a port, which port is free, which processes of a run are left.
 
 Plain Python without packages: it runs before anything is installed. Linux only (/proc).
 """

@@ -1,4 +1,4 @@
-# Sourced by bin/test and bin/run: a Redis of its own on a socket, nothing saved: the rows in PostgreSQL are the truth.
+# A Redis of a run's own, on a socket, nothing saved: the rows in PostgreSQL are the truth.
 # shellcheck shell=bash
 
 redis_pid=''
@@ -11,9 +11,11 @@ start_redis() {
     env ${MARK:+"$MARK"} redis-server --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --daemonize no \
         >"$LOG_DIR/redis-$1.log" 2>&1 </dev/null 7>&- 9>&- &
     redis_pid=$! redis_dir=$dir
-    for ((waited = 0; waited < 100; waited++)); do
-        if [[ -S $dir/redis.sock ]]; then break; fi
-        kill -0 $redis_pid 2>/dev/null || fail "Redis did not start." "$(tail -n 3 "$LOG_DIR/redis-$1.log")"
+    for ((waited = 0; ; waited++)); do
+        if [[ $(redis-cli -s "$dir/redis.sock" ping 2>/dev/null) == PONG ]]; then break; fi
+        if ((waited > 200)) || ! kill -0 $redis_pid 2>/dev/null; then
+            fail "Redis did not start." "$(tail -n 3 "$LOG_DIR/redis-$1.log")" "All of its output: $LOG_DIR/redis-$1.log"
+        fi
         sleep 0.05
     done
     export REDIS_URL=unix://$dir/redis.sock

@@ -1,4 +1,4 @@
-# Sourced by bin/run: the parts of a run, in the order in which it uses them.
+# The parts of a run (database, nodes, workers, site), in the order in which bin/run and dev start and end them.
 # shellcheck shell=bash
 
 MARK=NEXCHANGE_RUN=$CHECKOUT_ID # in the environment of every process of a run: none is forgotten, also after a crash

@@ -1,4 +1,4 @@
-"""Returns once everything bin/run started does its work: nodes answer, each queue has a worker, the page is there."""
+"""Returns once every part of a run does its work: nodes answer, each queue has a worker, the page is there."""
 
 import os
 import sys

@@ -13,12 +13,9 @@ PARTS = ("engine", "base", "rehearse/network", "rehearse/target", "rehearse/cert
 # Scripts for Server.bash: every image that is not there yet, and a new server; nginx as it serves on one.
 PREPARE = """
 ensure_engine
-base=debian:bookworm-slim
-if docker image inspect "$LOCAL_BASE_IMAGE"; then base=$LOCAL_BASE_IMAGE; fi
-if ! docker image inspect nexchange/target:latest; then bin/images target --base "$base"; fi
-if ! docker image inspect onitsoft/nginx:latest; then bin/images nginx --base "$base"; fi
-if ! docker image inspect redis:latest; then bin/images redis --base "$base"; fi
-ensure_acme_image "$base"
+for name in nexchange/target onitsoft/nginx redis nexchange/acme; do
+    if ! docker image inspect "$name:latest"; then bin/images "${name#*/}" --base "${BASE_IMAGE:-debian:bookworm-slim}"; fi
+done
 start_network
 start_target
 ensure_ca

@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+from wercker.engine import OURS
 
-from tests.sources import ROOT
+from tests.delivery.wercker import ROOT
 
 DIGEST = "sha256:" + "ab" * 32
 DOCKER = f"""#!{sys.executable}
@@ -129,3 +130,17 @@ def test_every_dockerfile_builds_with_the_classic_builder_from_a_base_that_is_to
     assert "FROM ${BASE_IMAGE}" in text
     assert "--mount" not in text
     assert "# syntax" not in text
+
+
+def test_docker_hub_may_be_named_in_front(checkout):
+    done = checkout.run("redis", "--push", DOCKER_HUB_REPO="docker.io/onitsoft/nexchange")
+
+    assert done.returncode == 0, done.stderr
+    assert (checkout.folder / "var/images/digests.env").read_text() == f"REDIS_IMAGE=onitsoft/nexchange@{DIGEST}\n"
+
+
+def test_the_runner_knows_which_images_are_ours():
+    script = 'source bin/lib/images.sh; for name in "${!TAGS[@]}"; do echo "${TAGS[$name]} $name"; done'
+    told = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert dict(line.split() for line in told.splitlines()).items() >= OURS.items()

@@ -7,17 +7,16 @@ from threading import Event, Thread
 
 import pytest
 
-from tests.delivery.nginx_site import ROOT, Site, ask, docker, make_certificate
+from tests.delivery.nginx_site import Site, ask, docker, make_certificate
 
 pytestmark = pytest.mark.docker
 
-ACME_IMAGE = "compose-acme:latest"
+ACME_IMAGE = "nexchange/acme:latest"  # bin/images acme
 WITH_AUTHORITY = ("--env", "REQUESTS_CA_BUNDLE=/etc/letsencrypt/.acme-ca.pem")
 
 
 @pytest.fixture
 def site(tmp_path):
-    docker("build", "--quiet", "--tag", ACME_IMAGE, str(ROOT / "docker" / "acme"))
     site = Site(tmp_path, API_REQUESTS_PER_MINUTE="100000")
     make_certificate(site.etc / "ssl")
     authority = tmp_path / "authority"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "bin" / "wercker"
-BOX = "debian:bookworm-slim"
+BOX = os.environ.get("BASE_IMAGE") or "debian:bookworm-slim"
 
 
 class Project:

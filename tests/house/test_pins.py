@@ -12,7 +12,9 @@ INSTALLERS = ["Dockerfile", "docker/geodjango/Dockerfile", "bin/lib/dependencies
 
 
 def test_every_package_has_what_it_asks_for():
-    done = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False, timeout=60
+    )
 
     assert done.returncode == 0, done.stdout
 

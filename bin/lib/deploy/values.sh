@@ -1,6 +1,8 @@
 # Sourced by bin/deploy: the variables of a target, checked before anything is touched, and which of them travel.
 # shellcheck shell=bash
 
+DOCKER_HUB_REPO=${DOCKER_HUB_REPO:-}
+source bin/lib/repository.sh
 # What a deploy is given; the defaults are those that a served site has.
 export DATABASE_CONTAINER=${DATABASE_CONTAINER:-postgis} DJANGO_SETTINGS_MODULE=${DJANGO_SETTINGS_MODULE:-nexchange.settings_prod}
 export SITE_MODE=${SITE_MODE:-live} GUNICORN_PORT=${GUNICORN_PORT:-8000} PORTS_PARAM=${PORTS_PARAM:--p 80:80 -p 443:443}
@@ -8,8 +10,8 @@ export VOLUMES_PARAM=${VOLUMES_PARAM:-} DRAIN_SECONDS=${DRAIN_SECONDS:-30} DEPLO
 
 # Everything that docker-compose.yml and the server's scripts read; names that are not set are not sent.
 sent_names() {
-    printf '%s\n' NEXCHANGE_ROOT DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_HUB_REPO APP_IMAGE NEW_NGINX_IMAGE NEW_POSTGIS_IMAGE \
-        NEW_REDIS_IMAGE NEW_CHAINS_IMAGE DEPLOY_SERVICES VOLUMES_PARAM PORTS_PARAM HEALTH_SECONDS DEPLOY_NEEDED_MB DEPLOY_WAIT_SECONDS
+    printf '%s\n' NEXCHANGE_ROOT DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_HUB_REPO REGISTRY_HOST APP_IMAGE NEW_NGINX_IMAGE \
+        NEW_POSTGIS_IMAGE NEW_REDIS_IMAGE NEW_CHAINS_IMAGE DEPLOY_SERVICES VOLUMES_PARAM PORTS_PARAM HEALTH_SECONDS DEPLOY_NEEDED_MB DEPLOY_WAIT_SECONDS
     site_names
 }
 

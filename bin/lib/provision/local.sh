@@ -108,7 +108,7 @@ run_phase() {
         done
         cat bin/lib/provision/{report,checks,system,site}.sh
     } | on_server "$(become_root bash -s)" | tee "$out" || status=$?
-    CHANGES_BEFORE=$(sed -n 's/^ *changes so far: *//p' "$out")
+    CHANGES_BEFORE=$(sed -n 's/^ *changes so far: *//p' "$out" | tail -n 1)
     rm -f "$out"
     if ((status == 255)); then fail "the connection to $HOST was lost." "The step that was under way may still end there. Run this again: it goes on from where that stands."; fi
     ((status == 0)) || exit 1

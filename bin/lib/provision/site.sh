@@ -36,10 +36,10 @@ make_these_folders() {
     done < <(printf '%s\n' "$@")
 }
 
-# link PATH TARGET: a file that stands there, such as the key of a bought certificate, is kept beside it.
+# link PATH TARGET: what stands there, such as the key of a bought certificate or a folder with one, is kept beside it.
 link() { if [[ $(readlink "$1") != "$2" ]]; then change "link ${1#/nexchange/}" place_link "$1" "$2"; fi; }
 place_link() {
-    if [[ -f $1 && ! -L $1 ]]; then mv "$1" "$1.before"; fi
+    if [[ -e $1 && ! -L $1 ]]; then mv --no-target-directory --backup=numbered "$1" "$1.before"; fi
     ln -sfn "$2" "$1"
 }
 
@@ -114,12 +114,12 @@ prove_deploy_user() {
     already "docker and docker-compose as $DEPLOY_USER"
 }
 
+need_image() { if ! docker image inspect "$NGINX_IMAGE" >/dev/null 2>&1; then change "image $NGINX_IMAGE" pull_image; fi; }
 pull_image() {
-    docker image inspect "$NGINX_IMAGE" >/dev/null 2>&1 && return
-    docker pull "$NGINX_IMAGE" >"$LOG" 2>&1 && return
-    tail -n 3 "$LOG" >&2
-    fail "the image $NGINX_IMAGE, which brings certbot, is neither here nor on the server, nor can the server pull it." \
-        "Build it with bin/images nginx, or name another: --nginx-image IMAGE"
+    docker pull "$NGINX_IMAGE" && return
+    echo "The image $NGINX_IMAGE, which brings certbot, is neither here nor on the server, nor can the server pull it."
+    echo "Build it with bin/images nginx, or name another: --nginx-image IMAGE"
+    return 1
 }
 
 summary() {
@@ -135,7 +135,7 @@ summary() {
 main() {
     case $PHASE in
     check) check_server ;;
-    image) pull_image ;;
+    image) need_image ;;
     system)
         update_system
         install_basics
@@ -144,7 +144,6 @@ main() {
         make_deploy_user
         install_key
         allow_docker
-        line "changes so far:" "$CHANGES"
         ;;
     site)
         make_folders
@@ -154,6 +153,7 @@ main() {
         summary
         ;;
     esac
+    if [[ $PHASE != site ]]; then line "changes so far:" "$CHANGES"; fi
 }
 
 main

@@ -2,15 +2,9 @@
 # shellcheck shell=bash
 
 ACME=$REHEARSAL-acme
-ACME_IMAGE=${ACME_IMAGE:-nexchange/acme:latest}
+ACME_IMAGE=nexchange/acme:latest # bin/images acme
 # shellcheck disable=SC2034 # given to bin/provision --acme-server
 ACME_URL=https://$ACME_IP:14000/dir
-
-# ensure_acme_image BASE: the rehearsal's own, made from Debian's package.
-ensure_acme_image() {
-    docker image inspect "$ACME_IMAGE" >/dev/null 2>&1 && return
-    step "ACME server" docker build --build-arg "BASE_IMAGE=$1" --tag "$ACME_IMAGE" "$ROOT/docker/acme"
-}
 
 # start_acme: at $ACME_URL, to be trusted by $CA_FILE; every name that it is asked about is the target server.
 start_acme() {

@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+from pathlib import Path
 from types import FrameType
 
 NETLINK_CONNECTOR = 11  # this and the next: not in Python's socket module
@@ -57,8 +58,7 @@ def main() -> None:
                 continue
             started += 1
             try:
-                with open(f"/proc/{process}/cmdline", "rb") as file:
-                    arguments = file.read().replace(b"\0", b" ").strip()
+                arguments = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").strip()
             except (FileNotFoundError, ProcessLookupError):
                 arguments = b""
             if not arguments:  # what has ended, but was not waited for, has none any more

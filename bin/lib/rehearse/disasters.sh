@@ -15,7 +15,6 @@ rehearse_disasters() {
     timed "reconciled, payouts go" lift_freeze
     timed "order after the restore" order_on "$SITE"
     timed "TLS, rated by testssl" bin/tls-check exchange.rehearsal --address "$TARGET_IP" --test-ca "$CA_FILE"
-    ensure_acme_image "$LOCAL_BASE_IMAGE"
     timed "ACME server" start_acme
     timed "certificate issued" issue_acme_certificate
     SITE=https://exchange.rehearsal SITE_CA=$ACME_TRUST # from here on by name: that certificate has no address in it

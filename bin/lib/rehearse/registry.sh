@@ -2,16 +2,10 @@
 # shellcheck shell=bash
 
 REGISTRY=$REHEARSAL-registry
-REGISTRY_IMAGE=${REGISTRY_IMAGE:-nexchange/registry:latest}
+REGISTRY_IMAGE=nexchange/registry:latest # bin/images registry
 REGISTRY_HOST=$REGISTRY_IP:5000
 REGISTRY_USER=rehearsal
 REGISTRY_CERTS=/etc/docker/certs.d/$REGISTRY_HOST # of the host's engine: read at each request, no restart needed
-
-# ensure_registry_image BASE: the rehearsal's own, made from Debian's package.
-ensure_registry_image() {
-    docker image inspect "$REGISTRY_IMAGE" >/dev/null 2>&1 && return
-    step "image registry" docker build --build-arg "BASE_IMAGE=$1" --tag "$REGISTRY_IMAGE" "$ROOT/docker/registry"
-}
 
 # start_registry PASSWORD: at https://$REGISTRY_HOST for user $REGISTRY_USER. Root on this machine is needed for one file:
 # $REGISTRY_CERTS/ca.crt tells the host's engine to trust the rehearsal's authority for this registry alone.

@@ -131,4 +131,4 @@ release_broken() {
 }
 
 # engine_tests PATH...: with the image that serves; the last one built here is the broken one.
-engine_tests() { APP_IMAGE=$(running_digest) bin/test -m docker "$@"; }
+engine_tests() { APP_IMAGE=$(running_digest) BASE_IMAGE=$LOCAL_BASE_IMAGE bin/test -m docker "$@"; }

@@ -70,7 +70,4 @@ provision_again() {
 }
 
 # make_registry: with a password of its own, and logged in to from nowhere yet.
-make_registry() {
-    ensure_registry_image "$LOCAL_BASE_IMAGE"
-    start_registry "$REGISTRY_PASSWORD"
-}
+make_registry() { start_registry "$REGISTRY_PASSWORD"; }

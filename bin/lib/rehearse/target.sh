@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 TARGET=$REHEARSAL-target
-TARGET_IMAGE=${TARGET_IMAGE:-nexchange/target:latest}
+TARGET_IMAGE=nexchange/target:latest # bin/images target
 TARGET_KEY=$REHEARSAL_DIR/root_key
 
 # What an engine inside a container needs where --privileged is refused: every right but the one that no container gets here.

@@ -78,11 +78,9 @@ use_old_variables() {
 write_override() {
     local words=() at service named=()
     printf '# Written by the deploy from VOLUMES_PARAM, PORTS_PARAM and DATABASE_CONTAINER: change those.\nservices:\n'
-    read -ra words <<<"${PORTS_PARAM:-}"
-    if ((${#words[@]} > 0)); then
-        printf '  nginx:\n    ports:\n'
-        for ((at = 1; at < ${#words[@]}; at += 2)); do printf '      - "%s"\n' "${words[at]}"; done
-    fi
+    read -ra words <<<"$PORTS_PARAM"
+    printf '  nginx:\n    ports:\n'
+    for ((at = 1; at < ${#words[@]}; at += 2)); do printf '      - "%s"\n' "${words[at]}"; done
     read -ra words <<<"${VOLUMES_PARAM:-}"
     if ((${#words[@]} > 0)); then
         for service in app app_next; do
@@ -93,11 +91,7 @@ write_override() {
     for ((at = 1; at < ${#words[@]}; at += 2)); do
         if [[ ${words[at]} != [/.~]* ]]; then named+=("${words[at]%%:*}"); fi
     done
-    if [[ ${DATABASE_CONTAINER:-postgis} != postgis ]]; then
-        printf '  postgis:\n    profiles: [elsewhere]\n'
-    else
-        printf '  redis: {}\n'
-    fi
+    if [[ ${DATABASE_CONTAINER:-postgis} != postgis ]]; then printf '  postgis:\n    profiles: [elsewhere]\n'; fi
     if ((${#named[@]} > 0)); then printf 'volumes:\n' && printf '  %s: {}\n' "${named[@]}" | sort -u; fi
 }
 

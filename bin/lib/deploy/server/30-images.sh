@@ -44,18 +44,17 @@ refuse_front() {
 }
 
 pull_images() {
-    local name login registry=''
+    local name login
     login=$(umask 077 && mktemp -d "$STATE/login.XXXXXX")
     # shellcheck disable=SC2064
     trap "rm -rf '$login'" EXIT
-    if [[ $DOCKER_HUB_REPO == */* && ${DOCKER_HUB_REPO%%/*} == *[.:]* ]]; then registry=${DOCKER_HUB_REPO%%/*}; fi
-    # shellcheck disable=SC2086
-    printf '%s' "$DOCKER_HUB_PASSWORD" | docker --config "$login" login --username "$DOCKER_HUB_USER" --password-stdin $registry
+    # shellcheck disable=SC2086 # none for Docker Hub
+    printf '%s' "$DOCKER_HUB_PASSWORD" | docker --config "$login" login --username "$DOCKER_HUB_USER" --password-stdin $REGISTRY_HOST
     for name in APP_IMAGE "${SERVICES[@]}"; do
         if [[ -n ${!name:-} ]] && ! docker image inspect "${!name}" >/dev/null 2>&1; then docker --config "$login" pull --quiet "${!name}"; fi
     done
     # shellcheck disable=SC2086
-    docker --config "$login" logout $registry
+    docker --config "$login" logout $REGISTRY_HOST
 }
 
 # forget_old_images: all of the site's but the one that runs and the one before it.
