@@ -45,7 +45,7 @@ COPY . /app
 # Bytecode now (the packages have theirs), because a read-only root could not keep it later; .venv is where the scripts in
 # bin/ look for Python. Of the layers above, a release with the same pins sends none again.
 RUN set -eux; \
-    if [ ! -f /app/staticfiles/staticfiles.json ] || [ -e /app/ENVIRONMENT ]; then \
+    if [ ! -f /app/staticfiles/staticfiles.json ] || [ -e /app/wercker.yml ]; then \
         echo 'error: this builds from the folder that bin/steps/copy-files gathers: run bin/images app' >&2; \
         exit 1; \
     fi; \

@@ -78,19 +78,10 @@ def show(line: str) -> str:
 
 
 def processes_of_run() -> list[str]:
-    """List the processes of this checkout's run: by the mark in their environment, or by the folder of their files."""
-    found = []
-    for process in Path("/proc").iterdir():
-        if process.name.isdigit() and int(process.name) != os.getpid():
-            try:
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                marked = b"\0NEXCHANGE_RUN=" in b"\0" + (process / "environ").read_bytes()
-                here = (process / "cwd").readlink() == ROOT
-            except OSError:  # ended meanwhile, or somebody else's
-                continue
-            if marked and here:
-                found.append(f"{process.name} {command[:80]}")
-    return found
+    """List the processes of this checkout's run, by the mark in their environment."""
+    script = 'source bin/lib/steps.sh; source bin/lib/supervise.sh; processes list "$MARK"'
+    listed = subprocess.run(["bash", "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return listed.stdout.splitlines()
 
 
 if __name__ == "__main__":

@@ -37,9 +37,10 @@ install_front_end() {
 }
 
 compile_translations() {
-    local catalogue
+    local catalogue catalogues
+    catalogues=$(list_files '*.po') || exit
     while read -r catalogue; do
-        if [[ ${catalogue%.po}.mo -nt $catalogue ]]; then continue; fi
+        if [[ -z $catalogue || ${catalogue%.po}.mo -nt $catalogue ]]; then continue; fi
         msgfmt --check-format -o "${catalogue%.po}.mo" "$catalogue" || fail "$catalogue has mistakes (see above)."
-    done < <(git ls-files -- '*.po')
+    done <<<"$catalogues"
 }

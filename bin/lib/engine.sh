@@ -4,6 +4,12 @@
 ENGINE_DIR=$ROOT/var/engine
 export DOCKER_BUILDKIT=0 # the classic builder: newer clients without their build plug-in know no other
 
+# The exit status that says: no engine can do its work on this machine. Whatever else goes wrong is a mistake to be mended.
+NO_ENGINE_HERE=77
+
+# fail_here WHAT WHAT-TO-DO...: as fail, with that status.
+fail_here() { (fail "$@") || exit $NO_ENGINE_HERE; }
+
 engine_answers() { command -v docker >/dev/null && docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
 # missing_engine_packages: print the Debian packages that are not there yet, nothing when all are.
@@ -16,14 +22,14 @@ missing_engine_packages() {
 }
 
 # ensure_engine: return when an engine answers. One that runs is used as it is; else, as root, one is installed and started.
-# Safe to repeat. Fails with what is missing and who can help.
+# Safe to repeat. Fails with what is missing and who can help; with status $NO_ENGINE_HERE when none can run on this machine.
 ensure_engine() {
     local packages
     if ! engine_answers; then
         if [[ -n ${DOCKER_HOST:-} ]]; then
             fail "the Docker engine at DOCKER_HOST does not answer." "Start it, or unset DOCKER_HOST to use the one of this machine."
         fi
-        may_become_root || fail "no Docker engine answers, and $(id -un) may not start one." \
+        may_become_root || fail_here "no Docker engine answers, and $(id -un) may not start one." \
             "Start Docker, or add yourself to its group: usermod -aG docker $(id -un), then sign in again."
         packages=$(missing_engine_packages)
         if [[ -n $packages ]]; then
@@ -60,11 +66,19 @@ start_engine() {
         if ((waited > 300)) || ! kill -0 "$pid" 2>/dev/null; then
             printf ' failed\n\n'
             tail -n 15 "$ENGINE_DIR/log" >&2
-            fail "the Docker engine did not start." "All of its output: $ENGINE_DIR/log" \
-                "In a container it needs far-reaching rights (see docker/target); on a server: systemctl start docker."
+            explain_engine "$pid"
         fi
     done
     printf ' started, process %s\n' "$(cat "$ENGINE_DIR/pid")"
+}
+
+# explain_engine PROCESS: fail. An engine that took its command line and its configuration ("Starting up") and ended all the same
+# lacks something that this machine does not grant; before that it is a mistake in those two.
+explain_engine() {
+    local failing=fail
+    if ! kill -0 "$1" 2>/dev/null && grep -q 'Starting up' "$ENGINE_DIR/log"; then failing=fail_here; fi
+    "$failing" "the Docker engine did not start." "All of its output: $ENGINE_DIR/log" \
+        "In a container it needs far-reaching rights (see docker/target); on a server: systemctl start docker."
 }
 
 # stop_engine: only the one that start_engine started for this checkout; any other is left alone.

@@ -58,6 +58,16 @@ def end(mark: str, wait_s: int = 8) -> int:
     return len(found)
 
 
+def describe(mark: str) -> Iterator[str]:
+    """Yield "NUMBER COMMAND" of every process that carries `mark` in its environment."""
+    for number in _marked(mark):
+        try:
+            command = Path(f"/proc/{number}/cmdline").read_bytes()
+        except OSError:  # ended meanwhile
+            continue
+        yield f"{number} {command.replace(bytes(1), b' ').decode(errors='replace').strip()[:100]}"
+
+
 def _processes() -> Iterator[Path]:
     return (path for path in Path("/proc").iterdir() if path.name.isdigit())
 
@@ -102,6 +112,9 @@ def main(command: str, argument: str) -> int:
         print(holder(int(argument)))
     elif command == "end":
         print(end(argument))
+    elif command == "list":
+        for line in describe(argument):
+            print(line)
     return 0
 
 

@@ -3,11 +3,13 @@
 #
 # take copies /etc/nginx/ssl/{fullchain,privkey}.pem (files, or links into /etc/letsencrypt) to where nginx's workers read it
 # at each handshake: no reload is needed, so no connection is cut. A pair that does not fit together is refused and the one
-# in use stays. renew asks certbot for whatever is due and takes it. watch does both again and again.
+# in use stays, also over a restart. renew asks certbot for whatever is due and takes it. watch does both again and again,
+# and says when a certificate is about to end that nobody renews.
 set -euo pipefail
 
-SOURCE=${SSL_DIR:-/etc/nginx/ssl}
-TAKEN=${TLS_DIR:-/run/nexchange/tls}
+SOURCE=/etc/nginx/ssl
+TAKEN=/run/nexchange/tls
+KEPT=/etc/letsencrypt/.in-use.pem # what was taken last, for a start with a pair that cannot be taken
 WEBROOT=/var/www/acme
 ACME_CA=/etc/letsencrypt/.acme-ca.pem # there only where the ACME server is a private one, with an authority of its own
 LOOK_SECONDS=${LOOK_SECONDS:-5}
@@ -35,16 +37,37 @@ check_pair() {
 
 # Both in one file under one name, which is replaced in one go.
 take() {
-    local pair=$TAKEN/site.pem
+    local pair=$TAKEN/site.pem problem
     if [[ -f $pair ]] && cat "$SOURCE/privkey.pem" "$SOURCE/fullchain.pem" 2>/dev/null | cmp -s - "$pair"; then return; fi
-    check_pair
+    if ! problem=$(check_pair 2>&1); then
+        printf '%s\n' "$problem" >&2
+        if [[ -f $pair || ! -r $KEPT ]]; then exit 1; fi
+        put "$pair" "$KEPT"
+        say "WARNING: the pair that was in use before is used on"
+        return
+    fi
+    put "$pair" "$SOURCE/privkey.pem" "$SOURCE/fullchain.pem"
+    if [[ -w $(dirname "$KEPT") ]]; then (umask 077 && cp "$pair" "$KEPT.new" && mv "$KEPT.new" "$KEPT"); fi # a trial has it read-only
+    say "in use: $(openssl x509 -in "$pair" -noout -subject -enddate | tr '\n' ' ')"
+    warn_of_end
+}
+
+# put PAIR FILE...: where the workers read it.
+put() {
     install -d -m 0750 -g www-data "$TAKEN"
-    (umask 077 && cat "$SOURCE/privkey.pem" "$SOURCE/fullchain.pem" >"$pair.new")
-    chgrp www-data "$pair.new"
-    chmod 0440 "$pair.new"
-    mv "$pair.new" "$pair"
-    say "in use: $(openssl x509 -in "$SOURCE/fullchain.pem" -noout -subject -enddate | tr '\n' ' ')"
-    openssl x509 -in "$SOURCE/fullchain.pem" -noout -checkend 0 >/dev/null || say "WARNING: it has expired"
+    (umask 077 && cat "${@:2}" >"$1.new")
+    chgrp www-data "$1.new"
+    chmod 0440 "$1.new"
+    mv "$1.new" "$1"
+}
+
+warn_of_end() {
+    local pair=$TAKEN/site.pem
+    if ! openssl x509 -in "$pair" -noout -checkend 0 >/dev/null; then
+        say "WARNING: the certificate has expired"
+    elif ! openssl x509 -in "$pair" -noout -checkend $((14 * 86400)) >/dev/null; then
+        say "WARNING: the certificate ends on $(openssl x509 -in "$pair" -noout -enddate | cut -d= -f2)"
+    fi
 }
 
 # Bought certificates have no entry there, and nobody to ask. What standalone has issued is renewed over nginx's webroot.
@@ -56,7 +79,8 @@ renew() {
 }
 
 watch() {
-    local due=60 said='' problem
+    local every=${RENEW_SECONDS:-43200} said='' problem due
+    due=$((every < 60 ? every : 60))
     while sleep "$LOOK_SECONDS"; do
         if problem=$("$0" take 2>&1 >/dev/null); then
             if [[ -n $problem ]]; then printf '%s\n' "$problem" >&2; fi
@@ -66,8 +90,9 @@ watch() {
             said=$problem
         fi
         if ((SECONDS >= due)); then
-            "$0" renew || say "certbot could not renew; the next try is in ${RENEW_SECONDS:-43200} s"
-            due=$((SECONDS + ${RENEW_SECONDS:-43200}))
+            "$0" renew || say "certbot could not renew; the next try is in $every s"
+            warn_of_end
+            due=$((SECONDS + every))
         fi
     done
 }

@@ -22,6 +22,7 @@ write_parts() {
     local port=${GUNICORN_PORT:-8000} limit=${API_REQUESTS_PER_MINUTE:-300}
     require_number GUNICORN_PORT "$port"
     require_number API_REQUESTS_PER_MINUTE "$limit"
+    require_number RENEW_SECONDS "${RENEW_SECONDS:-43200}"
     mkdir -p "$RUN_DIR"
     # shellcheck disable=SC2016
     printf 'limit_req_zone $binary_remote_addr zone=app:10m rate=%sr/m;\nmap "" $app_port { default %s; }\n' \
@@ -35,6 +36,7 @@ ask_health() {
     printf 'GET / HTTP/1.0\r\n\r\n' >&3
     read -r _ status _ <&3
     [[ $status == 200 ]] || fail "nginx answered $status"
+    kill -0 "$(<"$RUN_DIR/watch.pid")" 2>/dev/null || fail "nothing looks after the certificate any more: start this container anew."
 }
 
 role=${1:-nginx}
@@ -47,6 +49,7 @@ case $role in
         certificate take
         nginx -t -q
         certificate watch &
+        echo $! >"$RUN_DIR/watch.pid"
         exec nginx -g 'daemon off;'
         ;;
     *) exec "$@" ;;

@@ -14,7 +14,7 @@ WORKERS = ("worker", "worker_litecoin", "worker_ethereum", "beat")
 
 # sudo -n [-E] PROGRAM ARGUMENTS…: as much of docker and docker-compose as a deploy asks; FAULTS says what goes wrong.
 SUDO = f"""#!{sys.executable} -SE
-import json, os, sys
+import json, os, sys, time
 from pathlib import Path
 
 words = [word for word in sys.argv[1:] if word not in ("-n", "-E")]
@@ -48,7 +48,7 @@ def kill_deploy():
 def note(text):
     with (home / "calls").open("a") as calls:
         serving = state.get("app_next" if flag.exists() else "app", {{}}).get("image", "nobody").rpartition("@")[2]
-        calls.write(json.dumps([text, serving]) + "\\n")
+        calls.write(json.dumps([text, serving, os.environ.get("APP_IMAGE", "")]) + "\\n")
 
 
 if arguments[:1] == ["--config"]:
@@ -80,20 +80,29 @@ if program == "docker":
         if ".Image" in wanted:
             leave(0, "id of " + one["image"])
         loops, ill = bad(one["image"], "loops"), bad(one["image"], "ill")
-        health = "" if arguments[-1] in ("postgis", "redis") else ("unhealthy" if ill else "healthy")
+        health = "unhealthy" if ill else "healthy"
         if loops:
             one["restarts"] = one.get("restarts", 0) + 7
         status = "restarting" if loops else one["status"]
         restarts = one.get("restarts", faults.get("restarts", {{}}).get(arguments[-1], 0))
         values = {{"{{{{.State.Status}}}}": status, "{{{{.RestartCount}}}}": str(restarts)}}
+        values["{{{{index .Config.Healthcheck.Test 1}}}}"] = "ping " + arguments[-1]
         text = wanted.replace("{{{{if .State.Health}}}}{{{{.State.Health.Status}}}}{{{{end}}}}", health)
         for name, value in values.items():
             text = text.replace(name, value)
         leave(0, text)
     elif verb == "exec" and "python" in arguments:
-        service = "app_next" if flag.exists() else "app"
+        through_nginx = "nginx" in arguments
+        service = ("app_next" if flag.exists() else "app") if through_nginx else arguments[2]
         one = state.get(service, {{"image": ""}})
-        leave(*((1, "the site does not answer through nginx") if bad(one["image"], "silent") else ()))
+        if bad(one["image"], "errors"):
+            leave(1, "GET /en/ answered 500")
+        leave(*((1, "the site does not answer through nginx") if through_nginx and bad(one["image"], "silent") else ()))
+    elif verb == "exec" and "ping" in arguments[-1]:
+        one = state[arguments[1]]
+        if bad(one["image"], "tired"):  # it answers once, and has to be started again later
+            one["restarts"] = one.get("restarts", 0) + 1
+        leave(*((1, "Error: No nodes replied within time constraint.") if bad(one["image"], "deaf") else ()))
     leave()
 image = os.environ["APP_IMAGE"]
 verb, services = arguments[0], [word for word in arguments[1:] if not word.startswith("-")]
@@ -121,6 +130,11 @@ elif verb == "rm":
 elif verb == "run" and "release" in services:
     if bad(image, "killed"):
         kill_deploy()
+    if bad(image, "told to stop"):
+        step = os.getppid()
+        os.kill(int(Path(f"/proc/{{step}}/stat").read_text().rpartition(")")[2].split()[1]), 15)
+        time.sleep(1)
+        note("the migration has ended")
     if bad(image, "migration"):
         leave(1, "django.db.utils.ProgrammingError: this migration fails on purpose")
 leave()
@@ -144,7 +158,7 @@ class FakeServer:
         self.home, self.programs = folder / "home", folder / "programs"
         for path in (self.root / "etc/nginx/ssl", self.root / "state", self.home, self.programs):
             path.mkdir(parents=True)
-        for name, text in (("sudo", SUDO), ("sleep", "#!/bin/sh\n")):
+        for name, text in (("sudo", SUDO), ("sleep", "#!/bin/sh\nexec /bin/sleep 0.02\n")):
             (self.programs / name).write_text(text)
             (self.programs / name).chmod(0o755)
         (self.home / "state").write_text("{}")
@@ -173,13 +187,15 @@ class FakeServer:
             "DRAIN_SECONDS": "0",
             "HEALTH_SECONDS": "3",
             "DEPLOY_NEEDED_MB": "1",
-            "STEADY_SECONDS": "1",
             "GUNICORN_PORT": "8000",
             "PORTS_PARAM": "-p 80:80 -p 443:443",
+            "REGISTRY_HOST": "registry.example:5000",
+            "APP_DB_PASSWORD": "of the app",
             "SECRET_KEY": "secret $HOME #1 'x' \"y\"",
             **{f"NEW_{name}_IMAGE": image(name.lower()) for name in ("NGINX", "POSTGIS", "REDIS")},
         }
         names = "ALLOWED_HOSTS DRAIN_SECONDS GUNICORN_PORT SECRET_KEY DATABASE_CONTAINER LOG_LEVEL"
+        names += " APP_DB_PASSWORD RENEW_SECONDS API_REQUESTS_PER_MINUTE"
         head = f"SITE_NAMES='{names}'\nSTAGE='{stage}'\nCOMMIT={commit}\n"
         parts = "".join(path.read_text() for path in sorted((ROOT / "bin/lib/deploy/server").glob("*.sh")))
         return subprocess.run(
@@ -194,7 +210,20 @@ class FakeServer:
 
     def calls(self) -> list[tuple[str, str]]:
         """Return what was asked of the engine so far and which image served at that moment."""
+        return [(call, served) for call, served, _ in self._noted()]
+
+    def started(self) -> list[tuple[str, str]]:
+        """Return what was asked of the engine so far and the image that it was asked with."""
+        return [(call, given) for call, _, given in self._noted()]
+
+    def _noted(self) -> list[tuple[str, str, str]]:
         return [tuple(json.loads(line)) for line in (self.home / "calls").read_text().splitlines()]
+
+    def change(self, service: str, **facts: Any) -> None:
+        """Let a container be in another state than a deploy left it in."""
+        state = self.containers()
+        state[service] |= facts
+        (self.home / "state").write_text(json.dumps(state))
 
     def forget_calls(self) -> None:
         (self.home / "calls").unlink(missing_ok=True)

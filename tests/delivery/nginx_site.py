@@ -28,13 +28,13 @@ def docker(*arguments: str, check: bool = True) -> str:
     return done.stdout.strip()
 
 
-def make_certificate(folder: Path, *, name: str = "localhost", key: str = "ec") -> None:
+def make_certificate(folder: Path, *, name: str = "localhost", key: str = "ec", days: int = 200) -> None:
     """Write fullchain.pem and privkey.pem of a fresh self-signed certificate into `folder`."""
     kinds = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"], "rsa": ["-newkey", "rsa:2048"]}
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-nodes", "-sha256", "-days", "200", "-subj", f"/CN={name}", *kinds[key]),
+            *("openssl", "req", "-x509", "-nodes", "-sha256", "-days", str(days), "-subj", f"/CN={name}", *kinds[key]),
             *("-addext", f"subjectAltName=DNS:{name},DNS:localhost"),
             *("-keyout", str(folder / "privkey.pem"), "-out", str(folder / "fullchain.pem")),
         ],

@@ -23,7 +23,8 @@ ensure_ca
 RUN_NGINX = """
 docker cp nginx.conf "$TARGET:/nexchange/etc/nginx/nginx.conf"
 target_docker network create front
-target_docker run -d --name nexchange_nginx_1 --network front -p 80:80 -p 443:443 --tmpfs /run \\
+target_docker run -d --name nexchange_nginx_1 --label com.docker.compose.project=nexchange \\
+    --label com.docker.compose.service=nginx --network front -p 80:80 -p 443:443 --tmpfs /run \\
     -v /nexchange/etc/nginx:/etc/nginx:ro -v /nexchange/letsencypt:/etc/letsencrypt -v /nexchange/acme:/var/www/acme \\
     onitsoft/nginx:latest
 wait_for 30 nginx curl --silent "http://$TARGET_IP/"

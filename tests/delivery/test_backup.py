@@ -1,6 +1,7 @@
 """bin/backup and bin/restore in a checkout, against databases of the test's own: nothing lost, nothing half-done."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shlex
@@ -60,8 +61,8 @@ class Site:
         assert done.returncode == 0, done.stderr
         return self.backups / re.search(r"^backup (\S+):", done.stdout, re.MULTILINE)[1]
 
-    def restore(self, *arguments: str) -> str:
-        done = self.run("restore", *arguments)
+    def restore(self, *arguments: str, **variables: str) -> str:
+        done = self.run("restore", *arguments, **variables)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -241,6 +242,60 @@ def test_an_error_after_the_exchange_says_that_the_backup_is_in_place(site, tmp_
     assert site.ask("SELECT count(*) FROM wallets_freeze") != [(0,)]
 
 
+def test_a_backup_of_another_site_is_refused_before_anything_is_touched_unless_told(site):
+    site.journal.write_text('{"txid": "theirs"}\n')
+    theirs = site.back_up(TOKEN_KEY="the key of another target")
+    site.journal.write_text('{"txid": "ours"}\n')
+    before = site.hashes()
+
+    # A database that does not answer shows that it was not even asked.
+    refused = site.run("restore", str(theirs), "--replace", TOKEN_KEY="our own key", POSTGIS_PORT_5432_TCP_PORT="1")
+
+    assert refused.returncode == 1
+    assert "is of another site" in refused.stderr
+    assert "--from-another-site" in refused.stderr
+    assert "key of another" not in refused.stdout + refused.stderr
+    assert "our own key" not in refused.stdout + refused.stderr
+    assert site.journal.read_text() == '{"txid": "ours"}\n'
+    assert site.hashes() == before
+
+    site.restore(str(theirs), "--replace", "--from-another-site", TOKEN_KEY="our own key")
+
+    assert site.journal.read_text() == '{"txid": "ours"}\n{"txid": "theirs"}\n'
+
+
+def test_a_site_takes_its_own_backup_back_on_another_machine_and_under_another_name(site, tmp_path):
+    backup = site.back_up(TOKEN_KEY="our own key")
+    elsewhere = shutil.copy(backup, tmp_path / "carried-over")
+    other = f"{site.database.name}2"
+    site.ask(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(other)), "postgres")
+
+    done = site.run("restore", str(elsewhere), TOKEN_KEY="our own key", POSTGIS_ENV_POSTGRES_DB=other)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning" not in done.stderr
+
+
+def test_a_backup_of_before_sites_were_told_apart_is_taken_with_a_warning(site):
+    tree = site.folder / "older"
+    (tree / "bin" / "lib").mkdir(parents=True)
+    (tree / "manage.py").touch()
+    shutil.copy(ROOT / "bin" / "backup", tree / "bin")
+    shutil.copytree(ROOT / "bin" / "lib" / "backup", tree / "bin" / "lib" / "backup")
+    archive = tree / "bin" / "lib" / "backup" / "archive.sh"
+    archive.write_text(archive.read_text().replace(' "site=${IDENTITY:-}"', ""))
+    subprocess.run(
+        [tree / "bin" / "backup"], env=os.environ | site.variables, check=True, capture_output=True, timeout=60,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    [older] = site.backups.glob("*.backup")
+
+    done = site.run("restore", str(older), "--replace", TOKEN_KEY="our own key")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "does not say of which site it is" in done.stderr
+
+
 def test_a_restore_waits_for_nobody_who_is_at_work(site):
     backup = site.back_up()
 
@@ -287,12 +342,61 @@ def test_old_backups_go_only_when_a_new_one_is_whole(site):
     assert third.stat().st_mode & 0o077 == 0, "for its owner alone"
 
 
+def test_a_day_of_failing_deploys_does_not_push_out_the_backups_of_the_nights_before(site):
+    site.backups.mkdir()
+    older = [f"nexchange-202601{day:02}T{hour}0000Z.backup" for day in (1, 2, 3, 4) for hour in ("02", "14")]
+    today = [f"nexchange-20260105T{hour}0000Z.backup" for hour in range(10, 16)]
+    for name in older + today:
+        (site.backups / name).touch()
+
+    newest = site.back_up(BACKUP_KEEP="3")
+
+    kept = sorted(path.name for path in site.backups.glob("*.backup"))
+    assert kept == [
+        "nexchange-20260104T140000Z.backup",  # the last one of each of three days, the newest of which is today
+        "nexchange-20260105T140000Z.backup",  # the three newest
+        "nexchange-20260105T150000Z.backup",
+        newest.name,
+    ]
+
+
+@contextlib.contextmanager
+def another_backup(site):
+    site.backups.mkdir(exist_ok=True)
+    with (site.backups / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lock
+
+
+def test_a_backup_waits_for_one_that_is_under_way(site):
+    with another_backup(site) as lock:
+        end = threading.Timer(2, fcntl.flock, (lock, fcntl.LOCK_UN))
+        end.start()
+        done = site.run("backup")
+        end.join()
+
+    assert done.returncode == 0, done.stderr
+    assert "waiting for its end, at most 600 s" in done.stderr
+    assert len(list(site.backups.glob("*.backup"))) == 1
+
+
+def test_a_backup_waits_only_so_long_and_says_whom_for(site):
+    with another_backup(site):
+        done = site.run("backup", BACKUP_WAIT_SECONDS="1")
+
+    assert done.returncode == 1
+    assert f"the other backup in {site.backups} has not ended within 1 s" in done.stderr
+    assert "BACKUP_WAIT_SECONDS" in done.stderr
+    assert list(site.backups.glob("*.backup")) == []
+
+
 @pytest.mark.parametrize(
     ("variables", "said"),
     [
         ({"BACKUP_PASSPHRASE": ""}, "BACKUP_PASSPHRASE is not set"),
         ({"BACKUP_PASSPHRASE": "", "BACKUP_PASSPHRASE_FILE": "/nowhere"}, "/nowhere cannot be read"),
         ({"BACKUP_KEEP": "none"}, "BACKUP_KEEP is 'none'"),
+        ({"BACKUP_WAIT_SECONDS": "long"}, "BACKUP_WAIT_SECONDS is 'long'"),
         ({"POSTGIS_ENV_POSTGRES_DB": "nowhere"}, "POSTGIS_ENV_POSTGRES_DB"),
     ],
 )
@@ -302,6 +406,18 @@ def test_what_is_missing_or_wrong_is_named_and_leaves_nothing(site, variables, s
     assert done.returncode == 1
     assert said in done.stderr
     assert list(site.backups.glob("*backup*")) == []
+
+
+def test_a_password_that_the_database_does_not_take_is_explained(site, tmp_path):
+    (tmp_path / "psql").write_text("#!/bin/sh\necho 'FATAL:  password authentication failed for user' >&2\nexit 2\n")
+    (tmp_path / "psql").chmod(0o755)
+
+    done = site.run("backup", PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert done.returncode == 1
+    assert "does not take the owner's password" in done.stderr
+    assert "docs/RUNBOOK.md, Change a secret" in done.stderr
+    assert "\n## Change a secret\n" in (ROOT / "docs" / "RUNBOOK.md").read_text()
 
 
 def test_the_passphrase_may_come_from_a_file_and_is_in_no_programs_arguments(site):

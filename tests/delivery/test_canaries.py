@@ -29,7 +29,7 @@ def search(tmp_path):
 
     def run(*arguments, secrets=secrets):
         return subprocess.run(
-            [sys.executable, ROOT / "bin" / "lib" / "rehearse" / "canaries.py", "--secrets", secrets, *arguments],
+            [sys.executable, ROOT / "bin" / "canaries", "--secrets", secrets, *arguments],
             capture_output=True,
             text=True,
             check=False,

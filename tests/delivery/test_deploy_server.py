@@ -79,6 +79,8 @@ def test_a_release_never_leaves_nobody_to_answer(serving):
         ("silent", "the site does not answer through nginx"),
         ("migration", "this migration fails on purpose"),
         ("workers", "worker does not stay up"),
+        ("deaf", "worker does not answer within 3 s"),
+        ("errors", "GET /en/ answered 500"),
     ],
 )
 def test_a_broken_release_never_touches_the_one_that_serves(serving, fault, said):
@@ -95,6 +97,112 @@ def test_a_broken_release_never_touches_the_one_that_serves(serving, fault, said
     assert not any("nginx -s reload" in call for call, _ in serving.calls())
     serving.faults = {}
     assert serving.deploy("new").returncode == 0
+
+
+def test_no_customer_is_sent_to_a_release_that_has_only_errors_to_show(serving):
+    serving.faults = {"sha256:new": ["errors"]}
+
+    serving.deploy("new")
+
+    assert {served for _, served in serving.calls()} == {"sha256:old"}
+
+
+def test_a_worker_that_starts_over_later_ends_the_release(serving):
+    serving.faults = {"sha256:new": ["tired"]}
+
+    done = serving.deploy("new")
+
+    assert done.returncode != 0
+    assert "does not stay up" in done.stderr
+    assert serving.text("state/running") == image("old") + "\n"
+
+
+def test_a_release_mends_what_is_ill_in_the_one_that_serves(serving):
+    serving.faults = {"sha256:old": ["deaf"]}
+    serving.change("worker_ethereum", status="restarting", restarts=9)
+    assert serving.deploy("new", HEALTH_SECONDS="1").returncode == 0
+
+    serving.faults = {"sha256:new": ["deaf"]}
+    serving.change("worker_ethereum", status="exited")
+    done = serving.deploy("newer", HEALTH_SECONDS="1")
+
+    assert done.returncode == 0, done.stderr
+    assert "the new one may mend that" in done.stdout
+    assert serving.text("state/running") == image("newer") + "\n"
+
+
+def test_a_full_disk_leaves_the_files_that_cannot_be_put_back_whole(serving):
+    serving.faults = {"sha256:new": ["migration"]}
+    copy = serving.programs / "cp"
+    copy.write_text(
+        '#!/bin/sh\ncase "$3" in *.new) : >"$3"; echo "No space left on device" >&2; exit 1;; esac\nexec /bin/cp "$@"\n'
+    )
+    copy.chmod(0o755)
+
+    done = serving.deploy("new", nginx="two", LOG_LEVEL="DEBUG")
+
+    assert "not put back below" in done.stderr
+    assert serving.text("etc/nginx/nginx.conf") == "two"
+    assert "APP_IMAGE" in serving.text("target.env")
+    assert serving.containers()["worker_litecoin"] == {"image": image("old"), "status": "running"}
+    copy.unlink()
+    serving.faults = {"backup": True}
+    serving.deploy("new")
+    assert serving.text("etc/nginx/nginx.conf") == "one"
+    assert "LOG_LEVEL" not in serving.text("target.env")
+
+
+def test_a_deploy_that_was_killed_with_new_services_hands_the_old_ones_on(serving):
+    serving.faults = {"sha256:new": ["killed"]}
+    serving.deploy("new", DEPLOY_SERVICES="yes", NEW_NGINX_IMAGE=image("nginx2"), GUNICORN_PORT="9000")
+    serving.faults = {}
+
+    done = serving.deploy("new", NEW_NGINX_IMAGE=image("nginx2"), GUNICORN_PORT="9000")
+
+    assert "GUNICORN_PORT is another than nginx runs with: '8000' before, '9000' now" in done.stderr
+    assert serving.deploy("new", NEW_NGINX_IMAGE=image("nginx2")).returncode == 0
+    assert f"NGINX_IMAGE={image('nginx')}\n" in serving.text("state/services.env")
+    assert f"NGINX_IMAGE={image('nginx')}\n" in serving.text("target.env")
+
+
+def test_writing_down_what_holds_anyway_changes_nothing(serving):
+    assert serving.deploy("new", API_REQUESTS_PER_MINUTE="300", RENEW_SECONDS="43200").returncode == 0
+
+
+def test_another_password_of_the_site_is_refused_and_not_shown(serving):
+    done = serving.deploy("new", APP_DB_PASSWORD="rotated-one")
+
+    assert done.returncode != 0
+    assert "APP_DB_PASSWORD is another than the release that serves connects with" in done.stderr
+    assert "of the app" not in done.stdout + done.stderr
+    assert "rotated-one" not in done.stdout + done.stderr
+    assert_old_serves(serving)
+
+
+def test_the_sites_password_comes_back_with_a_release_that_failed(serving):
+    serving.faults = {"sha256:new": ["errors"]}
+
+    serving.deploy("new", APP_DB_PASSWORD="rotated-one", DEPLOY_SERVICES="yes")
+
+    released = [image_ for call, image_ in serving.started() if call == "docker-compose run --rm -T release"]
+    assert released == [image("new"), image("old")]
+    assert serving.deploy("new", APP_DB_PASSWORD="rotated-one", DEPLOY_SERVICES="yes").returncode == 1
+    serving.faults = {}
+    assert serving.deploy("new", APP_DB_PASSWORD="rotated-one", DEPLOY_SERVICES="yes").returncode == 0
+
+
+def test_nothing_is_undone_beside_a_step_that_is_still_under_way(serving):
+    serving.faults = {"sha256:new": ["told to stop"]}
+
+    done = serving.deploy("new")
+
+    assert done.returncode == 130
+    assert "waiting for the end of what is under way" in done.stdout
+    asked = [call for call, _ in serving.calls()]
+    assert asked.index("the migration has ended") < asked.index(
+        "docker-compose up -d --no-deps worker beat worker_litecoin worker_ethereum"
+    )
+    assert_old_serves(serving)
 
 
 def test_the_configuration_of_nginx_comes_back_too(serving):
@@ -241,7 +349,7 @@ def test_a_second_deploy_waits_and_gives_up_by_name(serving):
 
     assert done.returncode != 0
     assert "waiting for its end" in done.stdout
-    assert "the other deploy has not ended within 1 s" in done.stderr
+    assert "the other deploy or restore has not ended within 1 s" in done.stderr
     assert_old_serves_but_for_stage(serving)
 
 

@@ -60,6 +60,26 @@ def test_a_key_that_is_there_is_kept_unless_another_is_asked_for(checkout):
     assert file.read_text().count("PEM_FILE_CONTENT=") == 1
 
 
+@pytest.mark.parametrize("end", ['"', "'", '"  ', "'\r"])
+def test_a_key_in_quotes_is_read_as_the_runner_reads_it(checkout, end):
+    file = target_file(checkout)
+    made = keypair(checkout, "one")
+    name, _, value = file.read_text().splitlines()[-1].partition("=")
+    file.write_text(f"{name}={end[0]}{value}{end}\n")
+
+    again = keypair(checkout, "one")
+
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.split()[:2] == made.stdout.split()[:2]
+
+
+def test_empty_quotes_are_no_key(checkout):
+    file = target_file(checkout, 'XXX_PEM_FILE_CONTENT=""\n')
+
+    assert keypair(checkout, "one").returncode == 0
+    assert file.read_text().count("PEM_FILE_CONTENT=") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "mode", "said"),
     [

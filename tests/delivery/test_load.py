@@ -185,7 +185,7 @@ def test_a_strange_certificate_fails_every_request(serve, certificate, tmp_path)
     assert "Hostname mismatch" in next(iter(report["kinds"]["get"]["causes"]))
 
 
-def test_ends_when_told_and_shows_what_happened_since(serve, certificate, tmp_path):
+def test_ends_when_told_and_reports_until_then(serve, certificate, tmp_path):
     site, out, old = serve(), tmp_path / "load.json", tmp_path / "old.json"
 
     load = subprocess.Popen(command(site, certificate, out, "--rate", "30"))
@@ -200,7 +200,5 @@ def test_ends_when_told_and_shows_what_happened_since(serve, certificate, tmp_pa
     before, after = json.loads(old.read_text()), json.loads(out.read_text())
     assert (before["ended"], after["ended"]) == (False, True)
     assert sum(now["requests"] for now in after["kinds"].values()) == len(site.seen)
-    shown = subprocess.run([sys.executable, LOAD, "difference", old, out], check=True, capture_output=True, text=True)
-    since = {kind: int(requests) for kind, requests, _failed in map(str.split, shown.stdout.splitlines())}
-    for kind, requests in since.items():
-        assert requests == after["kinds"][kind]["requests"] - before["kinds"][kind]["requests"] > 0
+    for kind, now in after["kinds"].items():
+        assert now["requests"] > before["kinds"][kind]["requests"]

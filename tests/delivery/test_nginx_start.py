@@ -4,6 +4,7 @@ import shutil
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -35,11 +36,19 @@ def own(site: Site) -> str:
     return (site.etc / "ssl" / "fullchain.pem").read_text(encoding="utf-8").strip()
 
 
-def wait_for_log(site: Site, text: str) -> None:
-    end = time.monotonic() + 20
-    while text not in site.logs():
-        assert time.monotonic() < end, site.logs()
+def wait_until(happened: Callable[[], bool], within_s: float) -> None:
+    end = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < end
         time.sleep(0.2)
+
+
+def wait_for_log(site: Site, text: str) -> None:
+    wait_until(lambda: text in site.logs(), 20)
+
+
+def ask_health(site: Site) -> str:
+    return docker("exec", f"{site.name}-nginx", "nginx-entrypoint", "health", check=False)
 
 
 def refusal(site: Site) -> str:
@@ -139,6 +148,51 @@ def test_a_certificate_that_does_not_fit_is_named_and_the_one_in_use_stays(site)
     assert site.logs().count("does not belong to the certificate") == 1
 
 
+def test_a_start_with_a_pair_that_does_not_fit_goes_on_with_the_one_before(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+    before = own(site)
+    make_certificate(site.folder / "other")
+    shutil.copy(site.folder / "other" / "fullchain.pem", site.etc / "ssl" / "fullchain.pem")
+
+    docker("restart", f"{site.name}-nginx")
+    site.address = site.address_of("nginx")
+    site.wait_for(site.address, 443)
+
+    assert presented(site) == before
+    assert "WARNING: the pair that was in use before is used on" in site.logs()
+
+
+def test_is_ill_when_nothing_looks_after_the_certificate_any_more(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+
+    docker("exec", f"{site.name}-nginx", "bash", "-c", "kill $(cat /run/nexchange/watch.pid)")
+
+    wait_until(lambda: "nothing looks after the certificate" in ask_health(site), 10)
+
+
+def test_certbot_is_asked_as_often_as_it_is_told(tmp_path):
+    site = Site(tmp_path, RENEW_SECONDS="2")
+    make_certificate(site.etc / "ssl")
+    (site.folder / "letsencypt" / "renewal").mkdir()
+    (site.folder / "letsencypt" / "renewal" / "site.example.conf").write_text("nothing that certbot knows\n")
+    try:
+        start(site)
+        wait_until(lambda: site.logs().count("certbot could not renew; the next try is in 2 s") > 1, 30)
+    finally:
+        site.remove()
+
+
+def test_says_when_a_certificate_is_about_to_end(tmp_path):
+    site = Site(tmp_path)
+    make_certificate(site.etc / "ssl", days=10)
+    try:
+        wait_for_log(start(site), "WARNING: the certificate ends on ")
+    finally:
+        site.remove()
+
+
 def test_an_address_gets_ten_times_what_the_app_allows_and_then_429_in_the_shape_of_the_api(site):
     make_certificate(site.etc / "ssl")
     start(site)
@@ -174,7 +228,7 @@ def test_tells_the_engine_that_it_is_well(site):
     make_certificate(site.etc / "ssl")
     site.start()
 
-    assert docker("exec", f"{site.name}-nginx", "nginx-entrypoint", "health") == ""
+    assert ask_health(site) == ""
 
 
 def test_ends_the_requests_it_has_when_it_is_stopped(site):

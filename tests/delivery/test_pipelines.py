@@ -147,6 +147,21 @@ def test_the_tag_of_a_build_names_its_commit_and_its_registry(repository, addres
     assert f"IMAGE_TAG=odd.tag-abc\nREGISTRY_URL={address}\nDOCKER_HUB_REPO={repository}\n" in told.stdout
 
 
+@pytest.mark.parametrize("tag", ["latest v2", "latest,v2", "-v2", ".v2", "v2\n", "a/b", "v:2", "x" * 88])
+def test_a_tag_that_would_be_several_or_none_is_refused_before_anything_is_built(tag):
+    told = source("image-tag", "IMAGE_TAG", DOCKER_IMAGE_TAG=tag, WERCKER_GIT_COMMIT="abc")
+
+    assert told.returncode == 1
+    assert f"DOCKER_IMAGE_TAG is '{tag}'" in told.stderr
+    assert "One word of at most 87" in told.stderr
+
+
+def test_the_longest_tag_leaves_room_for_the_commit():
+    told = source("image-tag", "IMAGE_TAG", DOCKER_IMAGE_TAG="_" + "x" * 86, WERCKER_GIT_COMMIT="c" * 40)
+
+    assert len(told.stdout.splitlines()[-1].removeprefix("IMAGE_TAG=")) == 128
+
+
 def test_a_deploy_without_a_builds_output_says_so(tmp_path):
     told = run("bash", "-e", "-c", f"source {STEPS / 'deploy-variables'}", cwd=tmp_path)
 

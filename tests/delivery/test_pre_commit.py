@@ -1,7 +1,11 @@
 """The hook: which box it takes, that it starts one otherwise, and that a failing check keeps the commit out."""
 
 import os
+import re
+import signal
 import subprocess
+import time
+from pathlib import Path
 
 import pytest
 
@@ -16,8 +20,26 @@ case $1 in
     ps) echo 1a2b ;;
     inspect) echo "$MOUNTED" ;;
     image) test -n "$BOX_IS_BUILT" ;;
+    exec) if [ "$2 $EXEC_WAITS" = "--env yes" ]; then echo $$ >client; exec sleep 300; fi ;;
 esac
 """
+COMMIT = ["git", "commit", "--allow-empty", "--message", "a change"]
+PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
+# A check that has a child of its own, as npm and pytest have.
+LONG = "#!/bin/sh\nsleep 300 & echo $! >{file}\nwait\n"
+
+
+def wait_until(condition, within_s=10.0):
+    deadline = time.monotonic() + within_s
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def runs(number):
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Checkout:
@@ -39,13 +61,28 @@ class Checkout:
         file.write_text(text)
         file.chmod(0o755)
 
-    def commit(self, *, folder=None, **variables):
+    def environment(self, **variables):
         person = {
             f"GIT_{who}_{what}": "me@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
         }
-        env = {"PATH": f"{self.programs}:/usr/bin:/bin", "HOME": str(self.folder), **person, **variables}
-        command = ["git", "commit", "--allow-empty", "--message", "a change"]
-        return subprocess.run(command, cwd=folder or self.folder, env=env, capture_output=True, text=True, check=False)
+        return {"PATH": f"{self.programs}:/usr/bin:/bin", "HOME": str(self.folder), **person, **variables}
+
+    def commit(self, *, folder=None, **variables):
+        env = self.environment(**variables)
+        return subprocess.run(COMMIT, cwd=folder or self.folder, env=env, capture_output=True, text=True, check=False)
+
+    def interrupt(self, signal_, *programs, only_the_hook=False, **variables):
+        """Begin a commit, send a signal when these programs run; return the hook's status and which still run."""
+        env = self.environment(**variables)
+        command = [".git/hooks/pre-commit"] if only_the_hook else COMMIT
+        commit = subprocess.Popen(command, cwd=self.folder, env=env, text=True, **PIPES)
+        files = [self.folder / name for name in programs]
+        wait_until(lambda: all(file.exists() and file.read_text().strip() for file in files))
+        (os.kill if only_the_hook else os.killpg)(commit.pid, signal_)
+        commit.communicate(timeout=20)
+        numbers = [int(file.read_text()) for file in files]
+        wait_until(lambda: not any(map(runs, numbers)))
+        return commit.returncode, [name for name, number in zip(programs, numbers, strict=True) if runs(number)]
 
     def calls(self, log="calls.log"):
         file = self.folder / log
@@ -139,6 +176,61 @@ def test_a_commit_in_a_linked_worktree_is_checked_there(checkout, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert checkout.calls() == first
     assert (second / "calls.log").read_text().splitlines()[:1] == ["second bin/setup"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("only_the_hook", [False, True])
+def test_an_interrupted_commit_ends_every_check(checkout, number, only_the_hook):
+    for program, file in (("bin/lint", "lint"), ("bin/test", "test"), ("programs/npm", "npm")):
+        checkout.write(program, LONG.format(file=file))
+
+    status, left = checkout.interrupt(number, "lint", "test", "npm", only_the_hook=only_the_hook)
+
+    assert left == []
+    if only_the_hook:
+        assert status == 128 + number
+
+
+def test_an_interrupted_commit_ends_the_set_up(checkout):
+    checkout.write("bin/setup", LONG.format(file="setup"))
+
+    assert checkout.interrupt(signal.SIGINT, "setup", only_the_hook=True) == (130, [])
+
+
+def test_an_interrupted_commit_ends_its_own_box(checkout):
+    checkout.write(
+        "bin/wercker", "#!/bin/sh\ntrap 'echo cleaned >>calls.log; exit 143' TERM\n" + LONG.format(file="run")
+    )
+
+    status, left = checkout.interrupt(signal.SIGINT, "run", only_the_hook=True, BOX_IS_BUILT="yes")
+
+    assert (status, left) == (130, [])
+    assert checkout.calls() == ["cleaned"]
+
+
+def test_an_interrupted_commit_ends_the_checks_inside_the_running_box(checkout):
+    mounted = {"MOUNTED": str(checkout.folder), "EXEC_WAITS": "yes"}
+
+    status, left = checkout.interrupt(signal.SIGINT, "client", only_the_hook=True, **mounted)
+
+    assert (status, left) == (130, [])
+    begun, ended = (call for call in checkout.calls("docker.log") if call.startswith("exec"))
+    file = re.search(r"PRE_COMMIT_PID_FILE=(\S+)", begun)[1]
+    assert ended == f"exec 1a2b bash -c kill -TERM $(cat {file})"
+
+
+def test_the_checks_inside_a_box_say_which_process_ends_them(checkout, tmp_path):
+    checkout.write("bin/lint", LONG.format(file="lint"))
+    file = tmp_path / "pid"
+    env = checkout.environment(PRE_COMMIT_PID_FILE=str(file))
+    inside = subprocess.Popen(["bash", ".pre-commit.sh", "--here"], cwd=checkout.folder, env=env, **PIPES)
+    wait_until(lambda: (checkout.folder / "lint").exists() and (checkout.folder / "lint").read_text().strip())
+
+    os.kill(int(file.read_text()), signal.SIGTERM)
+    inside.communicate(timeout=20)
+
+    assert inside.returncode == 143
+    assert not runs(int((checkout.folder / "lint").read_text()))
 
 
 def test_the_hook_can_be_run():

@@ -218,6 +218,20 @@ def test_a_tag_goes_back_to_what_it_was_before(registry, authority, output):
         assert registry.tags["un.usual_TAG"] == old
 
 
+def test_what_the_server_runs_counts_for_more_than_what_was_noted(registry, authority, output):
+    """A deploy that was repeated, or waited for another, has noted an image that never served."""
+    serves, broken, new = (SINGLE, b'{"serves": 1}'), (SINGLE, b'{"broken": 1}'), (LIST, b'{"new": 1}')
+    registry.tags |= {"un.usual_TAG": broken, "kept": serves, f"un.usual_TAG-{COMMIT}": new}
+    running = "sha256:" + hashlib.sha256(serves[1]).hexdigest()
+    port = registry.server_address[1]
+
+    assert promote(port, authority, program=output / "bin" / "promote").returncode == 0
+    back = promote(port, authority, "--back", running, program=output / "bin" / "promote")
+
+    assert back.returncode == 0, back.stderr
+    assert registry.tags["un.usual_TAG"] == serves
+
+
 def test_a_tag_of_a_first_deploy_has_nothing_to_go_back_to(registry, authority, output):
     new = (LIST, b'{"new": 1}')
     registry.tags |= {f"un.usual_TAG-{COMMIT}": new}

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
+from wercker.pipelines import read_config
 
 from tests.delivery.wercker import BOX, ROOT
 
@@ -57,15 +59,15 @@ class Host:
             name.replace("_", "-"): {"steps": [{"script": {"name": f"the {name}", "code": code}}]}
             for name, code in steps.items()
         }
-        workflow = [{"name": name} for name in ("build", "static-validation", "tests")]
-        raw = {"box": BOX, **pipelines, "workflows": [{"name": "check", "pipelines": workflow}]}
+        # A workflow that checks nothing: what is checked is not the pushed file's to say.
+        raw = {"box": BOX, **pipelines, "workflows": [{"name": "check", "pipelines": []}]}
         (self.clone / "wercker.yml").write_text(json.dumps(raw))
         self.run("git", "add", "--all")
         self.run("git", "commit", "--quiet", "--allow-empty", "--message", "a change")
         return self.run("git", "rev-parse", "HEAD").stdout.strip()
 
-    def push(self, branch="main", check=False):
-        return self.run("git", "push", self.bare, f"HEAD:{branch}", check=check)
+    def push(self, *branches, check=False):
+        return self.run("git", "push", self.bare, *(f"HEAD:{name}" for name in branches or ("main",)), check=check)
 
     def head(self, branch="main"):
         return self.run(
@@ -120,6 +122,70 @@ def test_refuses_a_target_that_cannot_be_one_and_makes_nothing(host, pair, said)
     assert not host.bare.exists()
 
 
+@pytest.mark.parametrize("name", ["pre-receive", "post-receive"])
+def test_a_hook_of_somebody_elses_stays_and_how_to_keep_it_is_said(host, no_engine, name):
+    host.run("git", "init", "--quiet", "--bare", host.bare)
+    hook = host.bare / "hooks" / name
+    hook.write_text("#!/bin/sh\necho theirs\n")
+
+    refused = host.set_up()
+
+    assert refused.returncode == 1
+    assert f"{hook} is a hook of somebody else's" in refused.stderr
+    assert "To keep it" in refused.stderr
+    assert hook.read_text() == "#!/bin/sh\necho theirs\n"
+    assert not (host.bare / "nexchange").exists()
+
+
+def test_a_hook_that_is_a_link_is_not_written_through(host, no_engine):
+    host.set_up()
+    hook, shared = host.bare / "hooks" / "pre-receive", host.folder / "shared"
+    hook.rename(shared)
+    hook.symlink_to(shared)
+    shared.write_text(shared.read_text() + "# theirs\n")
+
+    assert host.set_up().returncode == 1
+    assert shared.read_text().endswith("# theirs\n")
+
+
+def test_a_hook_of_an_older_version_of_ours_is_replaced(host, no_engine):
+    host.set_up()
+    hook = host.bare / "hooks" / "pre-receive"
+    new = hook.read_text()
+    hook.write_text(new.replace("build", "older"))
+
+    assert host.set_up().returncode == 0
+    assert hook.read_text() == new
+
+
+def test_relative_paths_are_the_callers(host, no_engine):
+    (host.clone / "own.env").touch(mode=0o600)
+
+    done = host.run(ROOT / "bin" / "push-to-deploy", "../near.git", "main=own.env")
+
+    assert (host.folder / "near.git" / "hooks" / "pre-receive").exists()
+    assert f"the target of {host.clone / 'own.env'}" in done.stdout
+
+
+def test_a_tag_that_is_none_is_refused(host, no_engine):
+    for tag in ("two words", "a,b", "-x", "x" * 88):
+        assert "is not BRANCH=FILE[:TAG]" in host.set_up(f"main={host.target}:{tag}").stderr
+    assert not host.bare.exists()
+
+
+def test_a_branch_without_a_target_may_be_pushed_by_force(host, no_engine):
+    host.set_up()
+    host.commit()
+    host.commit(build="false")
+    host.push("feature", check=True)
+    host.run("git", "reset", "--quiet", "--hard", "HEAD~1")
+    other = host.commit(tests="false")
+
+    host.run("git", "push", "--force", host.bare, "HEAD:feature")
+
+    assert host.head("feature") == other
+
+
 def test_a_branch_without_a_target_is_only_stored(host, no_engine):
     host.set_up()
     commit = host.commit(build="false")
@@ -146,11 +212,19 @@ RUNNER = """
 import os, sys, time
 from pathlib import Path
 print("runner", *sys.argv[1:], "in", os.getcwd(), flush=True)
-if "workflow" in sys.argv:
+asked = " ".join(sys.argv[3:])
+calls = Path(__file__).with_name("calls")
+if not asked.startswith("deploy"):
     print(Path(sys.argv[sys.argv.index("--environment") + 1]).read_text(), flush=True)
+with calls.open("a") as log:
+    print(os.environ["WERCKER_GIT_BRANCH"], asked, file=log)
+if asked == "build --artifacts":
     Path(".wercker/latest/output").mkdir(parents=True, exist_ok=True)
-    Path(".wercker/latest/output/COMMIT").write_text(os.environ["WERCKER_GIT_COMMIT"] + chr(10))
+    kept = os.environ.get("KEPT_COMMIT", os.environ["WERCKER_GIT_COMMIT"])
+    Path(".wercker/latest/output/COMMIT").write_text(kept + chr(10))
+    calls.with_name("running").write_text(str(os.getpid()))
     time.sleep(float(os.environ.get("SLEEP_S", "0")))
+sys.exit(os.environ.get("FAIL") == os.environ["WERCKER_GIT_BRANCH"] + " " + asked)
 """
 
 
@@ -159,6 +233,84 @@ def hooked(host, no_engine):
     host.set_up(f"main={host.target}", f"a/b={host.target}", f"a-b={host.target}")
     (host.bare / "nexchange" / "bin" / "wercker").write_text(RUNNER)
     return host
+
+
+PIPELINES = ["build --artifacts", "build --pipeline static-validation", "build --pipeline tests"]
+
+
+def calls_of(host):
+    file = host.bare / "nexchange" / "bin" / "calls"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_what_is_checked_is_named_by_the_hook_and_not_by_the_pushed_workflow(hooked):
+    hooked.commit()
+
+    hooked.push(check=True)
+
+    deploy = "main deploy --deploy-target far"
+    assert calls_of(hooked) == [*(f"main {pipeline}" for pipeline in PIPELINES), deploy]
+
+
+@pytest.mark.parametrize("failing", PIPELINES)
+def test_nothing_runs_after_a_pipeline_that_fails_and_the_plain_tag_stays(hooked, monkeypatch, failing):
+    monkeypatch.setenv("FAIL", f"main {failing}")
+    hooked.commit()
+
+    refused = hooked.push()
+
+    assert refused.returncode != 0
+    assert hooked.head() == ""
+    # Only the pipeline deploy moves the plain tag (below): it was not asked for.
+    assert calls_of(hooked) == [f"main {pipeline}" for pipeline in PIPELINES[: PIPELINES.index(failing) + 1]]
+
+
+def test_only_the_pipeline_deploy_moves_the_plain_tag():
+    pipelines = read_config(ROOT / "wercker.yml").pipelines
+    steps = {name: [step.properties for step in pipeline.steps] for name, pipeline in pipelines.items()}
+
+    assert [name for name in steps if any("promote" in step.get("code", "") for step in steps[name])] == ["deploy"]
+    pushed = {name: step["tag"] for name in steps for step in steps[name] if "tag" in step}
+    assert pushed == {"build": "$IMAGE_TAG"}  # TAG-<commit>
+
+
+def test_of_several_branches_in_one_push_none_is_accepted_when_one_fails(hooked, monkeypatch):
+    monkeypatch.setenv("FAIL", "a-b build --pipeline tests")
+    hooked.commit()
+
+    refused = hooked.push("main", "a-b", "feature")
+
+    assert refused.returncode != 0
+    assert "the pipelines of a-b failed" in refused.stderr
+    assert {call.split()[0] for call in calls_of(hooked)} >= {"a-b"}
+    assert [hooked.head(branch) for branch in ("main", "a-b", "feature")] == ["", "", ""]
+    assert not [call for call in calls_of(hooked) if "deploy" in call]
+
+
+def test_an_output_of_another_commit_is_refused_by_name(hooked, monkeypatch):
+    hooked.commit()
+    monkeypatch.setenv("KEPT_COMMIT", "0123abc")
+
+    refused = hooked.push()
+
+    assert refused.returncode != 0
+    assert "the pipeline build of main kept no output of" in refused.stderr
+    assert "its file COMMIT says '0123abc'" in refused.stderr
+    assert hooked.head() == ""
+
+
+def test_a_deploy_again_never_takes_the_output_of_another_commit(hooked):
+    hooked.commit()
+    hooked.push(check=True)
+    (hooked.bare / "nexchange" / "work" / "main" / ".wercker" / "latest" / "output" / "COMMIT").write_text("older\n")
+    environment = {**hooked.environment(), "KEPT_COMMIT": "older"}
+    again = [hooked.bare / "nexchange" / "again", "main"]
+
+    refused = subprocess.run(again, env=environment, capture_output=True, text=True, check=False)
+
+    assert refused.returncode != 0
+    assert "its file COMMIT says 'older'" in refused.stderr
+    assert len([call for call in calls_of(hooked) if "deploy" in call]) == 1  # the push's own
 
 
 def test_checks_know_what_a_build_takes_and_nothing_else_of_the_target(hooked):
@@ -179,7 +331,7 @@ def test_branches_whose_names_look_alike_work_apart(hooked):
     folders = set()
     for branch in ("a/b", "a-b"):
         lines = hooked.push(branch, check=True).stderr.splitlines()
-        folders.add(next(line.rpartition(" in ")[2] for line in lines if "workflow check" in line))
+        folders.add(next(line.rpartition(" in ")[2] for line in lines if "build --artifacts in" in line))
 
     assert len(folders) == 2
 
@@ -196,7 +348,7 @@ def test_an_interrupted_push_leaves_no_password_behind(hooked):
     )
     limit = time.monotonic() + 20
     while not variables.exists() and time.monotonic() < limit:
-        time.sleep(0.02)
+        time.sleep(0.002)  # early: while the hook waits for the subshell that writes the file
     assert variables.stat().st_mode & 0o077 == 0
 
     os.killpg(push.pid, signal.SIGTERM)  # Git's processes and the hook, as a closed terminal would
@@ -206,6 +358,32 @@ def test_an_interrupted_push_leaves_no_password_behind(hooked):
         time.sleep(0.02)
     assert not variables.exists()
     assert hooked.head() == ""
+
+
+def test_a_hook_that_is_ended_ends_the_pipeline_it_runs(hooked):
+    hooked.commit()
+    running = hooked.bare / "nexchange" / "bin" / "running"
+    push = subprocess.Popen(
+        ["git", "push", hooked.bare, "HEAD:main"],
+        cwd=hooked.clone,
+        env={**hooked.environment(), "SLEEP_S": "60"},
+        stderr=subprocess.DEVNULL,
+    )
+    limit = time.monotonic() + 20
+    while not running.exists() and time.monotonic() < limit:
+        time.sleep(0.02)
+    runner = int(running.read_text())
+
+    listener = subprocess.run(
+        ["pgrep", "-f", f"{hooked.bare}.*/listener.py"], capture_output=True, text=True, check=True
+    )
+    hook = Path(f"/proc/{listener.stdout.split()[0]}/cmdline").read_bytes().split(b"\0")[2]
+    os.kill(int(hook), signal.SIGTERM)
+    push.wait(20)
+
+    while Path(f"/proc/{runner}").exists() and time.monotonic() < limit:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{runner}").exists()
 
 
 def test_a_push_waits_for_another_one_only_as_long_as_it_was_told(hooked, monkeypatch):

@@ -1,8 +1,10 @@
 """The facts about wercker's command line that need no engine: the file, the variables, the flags, the ignored files."""
 
 import io
+import re
 import subprocess
 import tarfile
+from pathlib import Path
 
 import pytest
 from wercker.failures import RunnerFailure
@@ -12,6 +14,13 @@ from wercker.pipelines import check_steps, parse_config
 from wercker.variables import check_target_file, collect_variables, fill_in, read_variables
 
 from tests.delivery.wercker import ROOT, Project
+
+
+def fails(error):
+    def call(*arguments, **options):
+        raise error
+
+    return call
 
 
 @pytest.fixture
@@ -101,6 +110,48 @@ def test_yaml_that_cannot_be_read_is_named(project):
     assert "wercker.yml is not valid YAML" in checked.stderr
 
 
+@pytest.mark.parametrize("lost", ["labels", "env", "cmd", "entrypoint", "volumes", "user", "working-dir", "ports"])
+def test_a_property_of_docker_push_that_would_be_ignored_is_refused(lost):
+    push = {"internal/docker-push": {"image-name": "made", "repository": "a/b", lost: "x"}}
+    config = parse_config(pipeline(push))
+
+    with pytest.raises(RunnerFailure, match=f"internal/docker-push of this runner does not know {lost}") as refused:
+        check_steps(config.pipelines["build"])
+
+    assert "image-name" in refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("workflow", "said"),
+    [
+        ({"name": "all", "pipelines": ["build"]}, "holds 'build', not the name of a pipeline"),
+        ({"name": "all", "pipelines": "build"}, "'build' is not a list"),
+        ({"pipelines": [{"name": "build"}]}, "a workflow has no name"),
+        ("all", "a workflow has no name"),
+    ],
+)
+def test_a_workflow_that_is_none_is_refused(workflow, said):
+    with pytest.raises(RunnerFailure, match=re.escape(said)):
+        parse_config(pipeline(script(), workflows=[workflow]))
+
+
+@pytest.mark.parametrize("command", [["workflow", "all"], ["check-config"]])
+@pytest.mark.parametrize("empty", ["{name: all}", "{name: all, pipelines: []}"])
+def test_a_workflow_without_pipelines_does_not_pass(project, command, empty):
+    project.write("wercker.yml", f"box: b\nbuild: {{steps: [{{script: {{code: 'true'}}}}]}}\nworkflows: [{empty}]\n")
+
+    told = project.run(*command, PATH=str(project.folder))
+
+    assert told.returncode == 1
+    assert "the workflow all names no pipeline" in told.stderr
+
+
+@pytest.mark.parametrize("place", ["services", "workflows"])
+def test_what_must_be_a_list_is_named(place):
+    with pytest.raises(RunnerFailure, match="'redis' is not a list"):
+        parse_config(pipeline(script(), **{place: "redis"}))
+
+
 # --- Box and services ---
 
 
@@ -149,6 +200,18 @@ def test_an_empty_value_under_the_other_prefix_takes_nothing_away(one, other):
     collected = collect_variables({f"{one}_SECRET_KEY": "given"}, {f"{other}_SECRET_KEY": ""})
 
     assert collected.values["SECRET_KEY"] == "given"
+
+
+@pytest.mark.parametrize(("one", "other"), [("X", "XXX"), ("XXX", "X")])
+def test_a_value_of_the_system_wins_over_the_file_whatever_the_prefix(one, other):
+    collected = collect_variables({f"{one}_NAME": "system"}, {f"{other}_NAME": "file"})
+
+    assert collected.values == {"NAME": "system"}
+    assert collected.secrets == {"NAME": "system"}
+
+
+def test_an_empty_value_of_the_system_leaves_that_of_the_file():
+    assert collect_variables({"X_NAME": ""}, {"XXX_NAME": "file"}).values == {"NAME": "file"}
 
 
 @pytest.mark.parametrize("value", [0, -1, "soon"])
@@ -232,6 +295,30 @@ def test_a_remote_run_refuses_a_tracked_file(tmp_path):
             check_target_file(tmp_path / "ENVIRONMENT")
     finally:
         (ROOT / "ENVIRONMENT").chmod(mode)
+
+
+@pytest.mark.parametrize("error", [PermissionError(13, "Permission denied"), IsADirectoryError(21, "Is a directory")])
+def test_a_file_of_a_target_that_one_may_not_read_is_named(project, monkeypatch, error):
+    file = project.write("target.env", "X_A=1\n", 0o600)
+    monkeypatch.setattr(Path, "read_text", fails(error))
+
+    with pytest.raises(RunnerFailure, match=f"target.env cannot be read: {error.strerror}"):
+        read_variables(file)
+
+
+def test_a_file_of_a_target_in_a_folder_that_one_may_not_enter_is_named(project, monkeypatch):
+    monkeypatch.setattr(Path, "is_file", fails(PermissionError(13, "Permission denied")))
+
+    with pytest.raises(RunnerFailure, match=r"target\.env cannot be read: Permission denied"):
+        check_target_file(project.folder / "target.env")
+
+
+def test_a_file_of_a_target_in_another_encoding_is_named(project):
+    file = project.write("target.env", "")
+    file.write_bytes(b"X_A=\xff\n")
+
+    with pytest.raises(RunnerFailure, match="is not UTF-8"):
+        read_variables(file)
 
 
 # --- Flags ---
@@ -327,6 +414,57 @@ def test_the_copy_leaves_out_what_is_ignored_and_belongs_to_root(project):
         assert sorted(found) == ["source/.werckerignore", "source/folder", "source/folder/kept", "source/link"]
         assert found["source/folder/kept"] == (0, "0o755")
         assert archive.getmember("source/link").linkname == "folder/kept"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied"), "one cannot be read: Permission denied"),
+        (FileNotFoundError(2, "No such file"), "one was there and is gone"),
+    ],
+)
+@pytest.mark.parametrize("call", ["open", "iterdir"])
+def test_what_cannot_be_read_in_the_tree_is_named(project, monkeypatch, call, error, said):
+    project.write("one" if call == "open" else "one/file", "x")
+    real = getattr(Path, call)
+
+    def read(path, *arguments, **options):
+        if path.name == "one":
+            raise error
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, call, read)
+
+    with pytest.raises(RunnerFailure, match=said) as refused:
+        pack(project.folder, into=io.BytesIO(), folder="source")
+
+    assert ".werckerignore" in refused.value.remedy
+
+
+def test_a_list_of_ignored_files_in_another_encoding_is_named(project):
+    project.write(".werckerignore", "").write_bytes(b"\xff\n")
+
+    with pytest.raises(RunnerFailure, match="is not UTF-8"):
+        pack(project.folder, into=io.BytesIO(), folder="source")
+
+
+def test_a_file_that_shrinks_while_it_is_copied_is_named(project, monkeypatch):
+    project.write("one", "x" * 100)
+    monkeypatch.setattr(Path, "open", lambda *_, **__: io.BytesIO(b"x"))
+
+    with pytest.raises(RunnerFailure, match="one cannot be read: unexpected end of data"):
+        pack(project.folder, into=io.BytesIO(), folder="source")
+
+
+def test_a_copy_that_nobody_takes_is_not_blamed_on_a_file(project):
+    class Closed(io.RawIOBase):
+        def write(self, data):
+            raise BrokenPipeError
+
+    project.write("one", "x")
+
+    with pytest.raises(BrokenPipeError):
+        pack(project.folder, into=Closed(), folder="source")
 
 
 # --- Remote runs ---

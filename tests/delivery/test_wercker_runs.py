@@ -64,6 +64,16 @@ def test_a_failing_command_ends_the_run(project):
     assert left_of(run_of(ran.stdout)) == ""
 
 
+def test_each_step_begins_under_set_e(project):
+    project.write("wercker.yml", config(script("set +e; false; true"), script("false; echo not reached", "breaks")))
+
+    ran = project.run("build")
+
+    assert ran.returncode == 1
+    assert "not reached" not in ran.stdout
+    assert "the step 'breaks' failed: status 1" in ran.stderr
+
+
 def test_standard_input_is_closed(project):
     project.write("wercker.yml", config(script("cat; read -r line || echo no input")))
 
@@ -204,6 +214,23 @@ def test_deploy_works_on_the_output_that_build_kept(project):
     assert "wercker.yml" not in whole.stdout.partition("pipeline deploy")[2]
 
 
+def test_a_stopped_step_does_what_its_traps_say(project):
+    # As bin/deploy does: a program with a trap, which waits for another one.
+    project.write("moves", "trap 'sleep 1; echo moved back; exit 143' TERM\necho moved\nsleep 300\n")
+    project.write("wercker.yml", config(script("bash moves")))
+
+    process = project.start("build")
+    seen = ""
+    while "\nmoved\n" not in seen:
+        seen += process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    seen += process.communicate(timeout=60)[0]
+
+    assert process.returncode == 130
+    assert "\nmoved back\n" in seen
+    assert left_of(run_of(seen)) == ""
+
+
 @pytest.mark.parametrize(
     ("limit", "code", "said"),
     [
@@ -232,6 +259,20 @@ def test_what_root_wrote_into_a_mounted_tree_is_its_owners_also_after_a_failure(
     assert ran.returncode == 1
     made = [project.folder / name for name in ("made", "made/deep", "made/deep/file")]
     assert [(path.stat().st_uid, path.stat().st_gid) for path in made] == [(1234, 1234)] * 3
+
+
+def test_the_cache_is_roots_for_the_run_and_its_owners_afterwards(project):
+    cache = project.folder / ".wercker" / "cache"
+    cache.mkdir(parents=True)
+    os.chown(cache, 1234, 1234)
+    code = 'stat -c "of %u" "$WERCKER_CACHE_DIR"; mkdir "$WERCKER_CACHE_DIR/new"; touch "$WERCKER_CACHE_DIR/new/file"'
+    project.write("wercker.yml", config(script(code)))
+
+    ran = project.run("build")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "\nof 0\n" in ran.stdout
+    assert {path.stat().st_uid for path in (cache, *cache.rglob("*"))} == {1234}
 
 
 def test_dev_ends_on_ctrl_c_with_the_later_steps_and_status_0(project):

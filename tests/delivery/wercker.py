@@ -8,6 +8,59 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "bin" / "wercker"
 BOX = os.environ.get("BASE_IMAGE") or "debian:bookworm-slim"
+# A Docker client without an engine: it takes notes, runs here what is meant for the box, and keeps the box's /pipeline in
+# a folder. What belongs to the programs of a step is real: signals, traps, owners of files.
+FAKE_DOCKER = r"""#!/usr/bin/env bash
+printf '%s\n' "$*" >>"$BOX_FOLDER/notes"
+if [[ " $FAILING " == *" $1 "* ]]; then
+    echo "the engine refuses" >&2
+    exit 1
+fi
+case $1 in
+    create) mkdir -p "$BOX_FOLDER"/pipeline/{source,output,cache,steps} ;;
+    cp) tar -x --no-same-owner -C "$BOX_FOLDER/pipeline" ;;
+    build)
+        cat >/dev/null
+        while (($# > 0)); do
+            if [[ $1 == --iidfile ]]; then printf 'sha256:built-here' >"$2"; fi
+            shift
+        done
+        ;;
+    exec)
+        while shift && [[ $1 == -* ]]; do
+            case $1 in
+                --user) shift ;;
+                -i) given=yes ;;
+            esac
+        done
+        shift
+        inside=("${@//\/pipeline/$BOX_FOLDER/pipeline}")
+        if [[ -n ${given:-} ]]; then exec "${inside[@]}" < <(exec sed -u "s#/pipeline#$BOX_FOLDER/pipeline#g"); fi
+        exec "${inside[@]}" </dev/null
+        ;;
+esac
+"""
+
+
+class FakeBox:
+    """The folder of a box without an engine, and what docker was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pipeline = folder / "pipeline"
+        folder.mkdir()
+        program = folder / "docker"
+        program.write_text(FAKE_DOCKER)
+        program.chmod(0o755)
+        self.variables = {
+            "PATH": f"{folder}:{os.environ['PATH']}",
+            "BOX_FOLDER": str(folder),
+            "FAILING": "",
+            "DOCKER_HOST": "",
+        }
+
+    def notes(self) -> list[str]:
+        return (self.folder / "notes").read_text().splitlines()
 
 
 class Project:

@@ -14,9 +14,21 @@ run_gpg() {
 lock_folder() {
     [[ -d $BACKUPS ]] || mkdir -p "$BACKUPS"
     exec 8>>"$BACKUPS/.lock"
-    flock --nonblock 8 || fail "another backup is being taken in $BACKUPS." "Wait for it, then try again."
+    wait_for_folder
     like_folder "$BACKUPS/.lock"
     rm -f "$BACKUPS"/.partial-* # of a run that was killed; the lock says that none is under way
+}
+
+# wait_for_folder: asked once a second, because a trap of bash comes only after the command that is being run.
+wait_for_folder() {
+    local end=$((SECONDS + ${WAIT:-0}))
+    if flock --nonblock 8; then return; fi
+    printf 'another backup is being taken in %s: waiting for its end, at most %s s\n' "$BACKUPS" "${WAIT:-0}" >&2
+    until flock --nonblock 8; do
+        ((SECONDS < end)) || fail "the other backup in $BACKUPS has not ended within ${WAIT:-0} s; none was taken here." \
+            "See what keeps it (ps, docker ps), or wait longer: BACKUP_WAIT_SECONDS."
+        sleep 1
+    done
 }
 
 # like_folder FILE: root in a container leaves files to whom their folder belongs.
@@ -56,7 +68,7 @@ write_manifest() {
     (
         cd "$1" || exit
         printf '%s\n' "format=1" "name=$2" "taken_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)" "database=$PGDATABASE" "owner=$PGUSER" \
-            "server_major=$SERVER_MAJOR" >manifest
+            "server_major=$SERVER_MAJOR" "site=${IDENTITY:-}" >manifest
         sha256sum database.dump hashes media.tar payouts.journal manifest >sums
     )
 }
@@ -80,15 +92,26 @@ publish() {
     sync "$BACKUPS"
 }
 
-# rotate NAME: only after a good one was written, which itself stays in any case.
+# rotate NAME: only after a good one was written, which itself stays in any case. The last one of a day stays beside the newest
+# ones, because each deploy takes a backup: a day of failing deploys would else push out those of all nights before it.
 rotate() {
     local old
     while read -r old; do
         if [[ $old != "$1" ]]; then
             rm -f "${BACKUPS:?}/$old"
-            printf 'removed %s: %s newer ones are kept\n' "$old" "$KEEP"
+            printf 'removed %s: the %s newest are kept, and the last one of each of %s days\n' "$old" "$KEEP" "$KEEP"
         fi
-    done < <(find "$BACKUPS" -maxdepth 1 -type f -name 'nexchange-*Z.backup' -printf '%f\n' | sort -r | tail -n "+$((KEEP + 1))")
+    done < <(find "$BACKUPS" -maxdepth 1 -type f -name 'nexchange-*Z.backup' -printf '%f\n' | sort -r | superfluous)
+}
+
+# superfluous: of names, newest first, those that neither reason keeps. The days are those of the names, in UTC, and count only
+# when they have a backup.
+superfluous() {
+    awk -v keep="$KEEP" '{
+        last_of_day = !seen[substr($0, length("nexchange-") + 1, 8)]++
+        days += last_of_day
+        if (NR > keep && !(last_of_day && days <= keep)) print
+    }'
 }
 
 # inspect FILE FOLDER: decrypt it and check all that can be checked without a database. The content stays in FOLDER.

@@ -3,7 +3,8 @@
 # the PostGIS image on a server, directly in a checkout. Called by them alone (place.sh): core.sh VERB ARGUMENTS…
 #
 # Standard input: the passphrase on the first line, the database owner's password on the second. Environment: PGHOST, PGPORT,
-# PGUSER, PGDATABASE, BACKUPS, MEDIA, JOURNAL (paths), KEEP (how many backups stay).
+# PGUSER, PGDATABASE, BACKUPS, MEDIA, JOURNAL (paths), KEEP (how many backups stay), WAIT (seconds, for another backup),
+# IDENTITY (what tells this site's backups from another's).
 set -euo pipefail
 umask 077
 TOOLS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -42,6 +43,7 @@ take() {
     lock_folder
     need_programs gpg pg_dump pg_restore psql
     connect
+    [[ -n ${IDENTITY:-} ]] || warn "TOKEN_KEY is not set: the backup will not say of which site it is." "Set it to that of target.env."
     mkdir "$STAGE/content"
     dump_snapshot "$STAGE/content"
     copy_media "$STAGE/content/media.tar"
@@ -65,6 +67,13 @@ verify() {
         "$(wc -l <"$STAGE/checked/payouts.journal")"
 }
 
+# check FILE yes|no: whatever can be refused before the site is stopped. yes: the backup may be another site's.
+check() {
+    need_programs gpg pg_restore
+    inspect "$1" "$STAGE/checked"
+    check_site "$1" "$2"
+}
+
 hashes() {
     need_programs psql
     connect
@@ -86,6 +95,6 @@ SQL
 }
 
 case ${1:-} in
-    take | verify | hashes | branch | load | swap | discard) "$@" ;;
+    take | verify | check | hashes | branch | load | swap | discard) "$@" ;;
     *) fail "core.sh is called by bin/backup and bin/restore, not by hand." ;;
 esac

@@ -8,15 +8,24 @@ source "$BIN/lib/backup/words.sh"
 SITE='^(app|app_next|worker|worker_.*|beat|release|miner)$' # the services that use the database
 stopped=() own_cluster='' given=''
 
-# find_place: set PLACE (checkout or server), HERE, the folders and the connection.
-find_place() {
+# know_place: set PLACE (checkout or server), HERE and WAIT, without reading anything.
+know_place() {
     HERE=${NEXCHANGE_ROOT:-$(dirname "$BIN")}
     if [[ -f $HERE/manage.py ]]; then PLACE=checkout; else PLACE=server; fi
+    WAIT=${BACKUP_WAIT_SECONDS:-600}
+    [[ $WAIT =~ ^(0|[1-9][0-9]{0,5})$ ]] || fail "BACKUP_WAIT_SECONDS is '$WAIT', not a number from 0 on."
+}
+
+# find_place: set the folders, the connection and what this site is known by.
+find_place() {
+    know_place
     "find_$PLACE"
+    BACKUPS=$(realpath --canonicalize-missing --no-symlinks "$BACKUPS") # the engine wants a whole path
     : "${KEEP:=${BACKUP_KEEP:-14}}"
     [[ $KEEP =~ ^[1-9][0-9]{0,4}$ ]] || fail "BACKUP_KEEP is '$KEEP', not a number from 1 on."
     read_connection
-    export PGUSER PGDATABASE PGPORT PGHOST BACKUPS MEDIA JOURNAL KEEP
+    know_site
+    export PGUSER PGDATABASE PGPORT PGHOST BACKUPS MEDIA JOURNAL KEEP WAIT IDENTITY
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -25,6 +34,15 @@ find_place() {
 read_connection() {
     PGUSER=${POSTGIS_ENV_POSTGRES_USER:-nexchange} PGDATABASE=${POSTGIS_ENV_POSTGRES_DB:-nexchange}
     PGPORT=${POSTGIS_PORT_5432_TCP_PORT:-5432} PASSWORD=${POSTGIS_ENV_POSTGRES_PASSWORD:-}
+}
+
+# know_site: a digest of TOKEN_KEY, which is of one target alone and stays the same on a new server. The key itself goes through a
+# pipe only; nothing leads from the digest back to it.
+know_site() {
+    local key=${TOKEN_KEY:-}
+    if [[ $PLACE == checkout ]]; then key=${key:-development-only}; fi # that of nexchange/settings_dev.py
+    IDENTITY=''
+    if [[ -n $key ]]; then IDENTITY=$(printf 'a site of nexchange: %s' "$key" | sha256sum | cut -c1-16); fi
 }
 
 find_server() {
@@ -49,13 +67,20 @@ find_checkout() {
     PGHOST=${POSTGIS_PORT_5432_TCP_ADDR:-}
 }
 
+# load_variables FILE: the BACKUP_… that whoever calls this has set win over those of the file, because an older backup wants the
+# passphrase of its time. A passphrase and a file with one are two ways to say the same: either replaces both of the file's.
 load_variables() {
+    local name
+    local -A own=()
     if [[ ! -e $1 ]]; then return; fi
     [[ -r $1 ]] || fail "$1 cannot be read by $(id -un)." "It belongs to the deploy user: run this as that one."
+    for name in "${!BACKUP_@}"; do if [[ -n ${!name} ]]; then own[$name]=${!name}; fi; done
     set -a
     # shellcheck disable=SC1090 # KEY=value lines, quoted for a shell
     source "$1"
     set +a
+    if [[ -n ${own[BACKUP_PASSPHRASE]:-}${own[BACKUP_PASSPHRASE_FILE]:-} ]]; then unset BACKUP_PASSPHRASE BACKUP_PASSPHRASE_FILE; fi
+    for name in "${!own[@]}"; do declare -g "$name=${own[$name]}"; done
 }
 
 read_passphrase() {
@@ -95,7 +120,6 @@ begin_database() {
             read_connection
         fi
     fi
-    mkdir -p "$BACKUPS"
 }
 
 # core VERB [FILE] [ARGUMENT]: the secrets go in by standard input, so that no process list and no `docker inspect` has them.
@@ -109,11 +133,13 @@ core() {
 
 core_in_container() {
     local image run folder
+    mkdir -p "$BACKUPS" # a folder that is not there would be made by the engine, as root's
     image=$(service_image)
     run=(run --rm --interactive --network "${PROJECT}_back" --user 0:0 --entrypoint bash --cap-drop ALL --cap-add DAC_OVERRIDE
         --cap-add CHOWN --cap-add FOWNER --security-opt no-new-privileges --volume "$BIN/lib/backup:$BIN/lib/backup:ro"
         --env PGHOST="$PGHOST" --env PGPORT="$PGPORT" --env PGUSER="$PGUSER" --env PGDATABASE="$PGDATABASE"
-        --env BACKUPS="$BACKUPS" --env MEDIA="$MEDIA" --env JOURNAL="$JOURNAL" --env KEEP="$KEEP")
+        --env BACKUPS="$BACKUPS" --env MEDIA="$MEDIA" --env JOURNAL="$JOURNAL" --env KEEP="$KEEP" --env WAIT="$WAIT"
+        --env IDENTITY="$IDENTITY")
     for folder in "$BACKUPS" "$(dirname "$MEDIA")" "$(dirname "$JOURNAL")"; do run+=(--volume "$folder:$folder"); done
     if [[ ${2:-} == /* && $(dirname "$2") != "$BACKUPS" ]]; then run+=(--volume "$(dirname "$2"):$(dirname "$2"):ro"); fi
     "${DOCKER[@]}" "${run[@]}" "$image" "$BIN/lib/backup/core.sh" "$@"
@@ -126,6 +152,32 @@ service_image() {
     local id
     id=$(containers | awk '$1 == "postgis" { print $2; exit }')
     if [[ -n $id ]]; then "${DOCKER[@]}" inspect --format '{{.Image}}' "$id"; else printf '%s\n' "${POSTGIS_IMAGE:-mdillon/postgis:latest}"; fi
+}
+
+# take_turn ARGUMENTS…: on a server one deploy or restore at a time; a deploy would start the workers that are stopped here, and
+# migrate the database that is about to be replaced. The lock is that of deploys and lasts as long as this shell. Whoever had to
+# wait begins anew and keeps the lock: variables and scripts may be those of another release now. Not for bin/backup, which a
+# deploy calls while it has the lock.
+take_turn() {
+    local lock
+    know_place
+    if [[ $PLACE == checkout ]]; then return; fi
+    lock=$HERE/state/deploy.lock
+    if [[ ! /proc/$$/fd/9 -ef $lock ]]; then open_lock "$lock"; fi
+    if flock --nonblock 9; then return; fi
+    printf 'a deploy or another restore is under way: waiting for its end, at most %s s\n' "$WAIT"
+    flock --wait "$WAIT" 9 || fail "the deploy or restore that is under way has not ended within $WAIT s." \
+        "Nothing was changed. Try again later, or wait longer: BACKUP_WAIT_SECONDS."
+    exec bash "$BIN/restore" "$@"
+}
+
+# open_lock FILE: as the ninth descriptor. One that root makes would keep the deploy user from deploying.
+open_lock() {
+    local folder
+    folder=$(dirname "$1")
+    { mkdir -p "$folder" && exec 9>>"$1"; } 2>/dev/null ||
+        fail "$1 cannot be written by $(id -un)." "It belongs to the deploy user: run this as that one."
+    if ((EUID == 0)); then chown --reference="$folder" "$1"; fi
 }
 
 # stop_site yes|no: refuse while the site runs, or stop it until this script ends.

@@ -53,6 +53,25 @@ check_match() {
         "Nothing was changed. Restore with POSTGIS_ENV_POSTGRES_USER=$owner."
 }
 
+# check_site FILE yes|no: the payout journal of a backup is added to this site's for good, so one passphrase for two sites must not
+# be enough. Only what a new server with the same target.env has as well is compared.
+check_site() {
+    local site
+    site=$(value_of site)
+    if [[ -z $site ]]; then
+        warn "$1 does not say of which site it is: it was taken before backups did, or without TOKEN_KEY." "It is taken for one of this site."
+    elif [[ $site != "${IDENTITY:-}" && $2 == yes ]]; then
+        warn "$1 is of another site, as you say. Its payouts will be in this site's journal from now on."
+    elif [[ -z ${IDENTITY:-} ]]; then
+        fail "TOKEN_KEY is not set: nobody can say whether $1 is of this site." "Nothing was changed. Set it to that of target.env."
+    elif [[ $site != "$IDENTITY" ]]; then
+        fail "$1 is of another site: it was taken with another TOKEN_KEY." \
+            "Nothing was changed. Take one of this site: bin/backup --list." \
+            "If TOKEN_KEY itself was changed, or the other site is what you want here, add --from-another-site:" \
+            "the payouts of the backup are then in this site's payout journal for good."
+    fi
+}
+
 # The rights in a backup speak of this role; `manage.py release` gives it its password and the right to come in.
 make_app_role() {
     server --set=role="${PGUSER}_app" <<'SQL'

@@ -9,6 +9,13 @@ fail() {
     exit 1
 }
 
+# warn WHAT WHAT-TO-DO...: as fail, but the work goes on.
+warn() {
+    printf 'warning: %s\n' "$1" >&2
+    shift
+    if (($# > 0)); then printf '         %s\n' "$@" >&2; fi
+}
+
 # attempt WHAT COMMAND...: run it; on failure name the cause as far as its own words tell, with the remedy. Its output stays.
 attempt() {
     local what=$1
@@ -28,7 +35,8 @@ explain() {
             fail "the disk is full ($1)." "$OUTCOME" "Make room in $BACKUPS or ${TMPDIR:-/tmp}: df -h" ;;
         *"Permission denied"*) fail "a file cannot be read or written ($1): $last" "Run this as the user that owns it." ;;
         *"password authentication failed"* | *"no password supplied"*)
-            fail "the database does not take the owner's password ($PGUSER)." "Check POSTGIS_ENV_POSTGRES_USER and POSTGIS_ENV_POSTGRES_PASSWORD." ;;
+            fail "the database does not take the owner's password ($PGUSER)." "Check POSTGIS_ENV_POSTGRES_USER and POSTGIS_ENV_POSTGRES_PASSWORD." \
+                "It keeps the password that it was made with until that is changed in it: docs/RUNBOOK.md, Change a secret." ;;
         *"server version mismatch"*)
             fail "PostgreSQL's programs here are older than the database: $last" "Use those of the server's own version: its image, or its Debian package." ;;
         *"could not translate host name"* | *"Connection refused"* | *"No such file or directory"* | *"timeout expired"* | *"could not connect"* | *"is the server running"* | *"the database system is"*)

@@ -31,6 +31,12 @@ check_connection() {
     esac
 }
 
+# ask_running: print the digest that the server has recorded as its release; nothing when it cannot be asked or has none.
+ask_running() {
+    if [[ -z ${SERVER:-} ]]; then return; fi
+    ssh -n "${SSH_OPTIONS[@]}" "$SERVER" "cat '${NEXCHANGE_ROOT:-/nexchange}/state/running'" 2>/dev/null | sed -nE 's/^.*@(sha256:[0-9a-f]{64})$/\1/p'
+}
+
 # send_files: to a staging folder, since what lies in place may be in use. Of two deploys each has its own.
 send_files() {
     local state=${NEXCHANGE_ROOT:-/nexchange}/state

@@ -32,9 +32,14 @@ check_values() {
     [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
     # A restore makes NAME_restoring beside it; PostgreSQL would cut a longer name, to the one that is in use.
     ((${#POSTGIS_ENV_POSTGRES_DB} <= 40)) || fail "POSTGIS_ENV_POSTGRES_DB is longer than 40 characters."
+    [[ $DOCKER_IMAGE_TAG =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,86}$ ]] || fail "DOCKER_IMAGE_TAG is '$DOCKER_IMAGE_TAG', which is no tag." \
+        "A tag is one word of letters, digits, _, . and -, such as latest."
+    [[ $DEPLOY_SERVICES == yes || $DEPLOY_SERVICES == no ]] || fail "DEPLOY_SERVICES is '$DEPLOY_SERVICES', neither yes nor no."
     check_number GUNICORN_PORT "$GUNICORN_PORT" 1 65535
-    check_number API_REQUESTS_PER_MINUTE "${API_REQUESTS_PER_MINUTE:-300}" 1
+    check_number POSTGIS_PORT_5432_TCP_PORT "${POSTGIS_PORT_5432_TCP_PORT:-5432}" 1 65535
     check_number DRAIN_SECONDS "$DRAIN_SECONDS" 0
+    check_numbers API_REQUESTS_PER_MINUTE RENEW_SECONDS HEALTH_SECONDS DEPLOY_NEEDED_MB DEPLOY_WAIT_SECONDS STATIC_KEEP_HOURS \
+        POSTGIS_WAIT_SECONDS SCHEMA_WAIT_SECONDS BACKUP_KEEP GUNICORN_WORKERS GUNICORN_THREADS PROMISES_PER_CLIENT PROMISED_SHARE_PERCENT
     check_pairs VOLUMES_PARAM -v "^[^:'\"]+(:[^:'\"]+){1,2}$"
     check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
 }
@@ -43,6 +48,12 @@ check_values() {
 check_number() {
     if [[ $2 =~ ^[0-9]{1,9}$ ]] && ((10#$2 >= $3 && 10#$2 <= ${4:-999999999})); then return; fi
     fail "$1 is '$2', not a whole number from $3${4:+ to $4}."
+}
+
+# check_numbers NAME...: those of them that are set.
+check_numbers() {
+    local name
+    for name in "$@"; do if [[ -n ${!name:-} ]]; then check_number "$name" "${!name}" 1; fi; done
 }
 
 # check_pairs NAME OPTION PATTERN: a list of values, each after its option, as `docker run` takes them.

@@ -38,7 +38,10 @@ check_certificate_choice() {
 }
 
 # running_nginx: print our own nginx's container while it serves: it answers for a certificate without giving up its port.
-running_nginx() { docker ps --quiet --filter 'name=^nexchange_nginx_1$' --filter status=running 2>/dev/null || true; }
+running_nginx() {
+    docker ps --quiet --filter label=com.docker.compose.project=nexchange --filter label=com.docker.compose.service=nginx \
+        --filter status=running 2>/dev/null || true
+}
 
 # check_port NUMBER: read from /proc, since a new server need not have a program for it.
 check_port() {

@@ -11,7 +11,7 @@ list_folders() {
     local owner
     owner=$(id -u "$DEPLOY_USER" 2>/dev/null || echo "$APP_UID") # in a dry run there may be no user yet
     printf '%s\n' "/nexchange 755 $owner always" "/nexchange/etc 755 $owner always" "/nexchange/etc/nginx 755 $owner always" \
-        "$SSL 755 $owner always" "/nexchange/state 700 $owner first" "/nexchange/backups 700 $owner first" \
+        "$SSL 755 $owner always" "/nexchange/state 700 $owner always" "/nexchange/backups 700 $owner always" \
         "/nexchange/letsencypt 755 0 first" "/nexchange/acme 755 0 first" "/nexchange/html 755 $APP_UID first" \
         "/nexchange/journal 700 $APP_UID first" "/nexchange/keys 700 $APP_UID first"
 }
@@ -96,12 +96,16 @@ ask_for_certificate() {
     return 1
 }
 
-# own_files: everything that a deploy replaces belongs to the deploy user, the link's target included, never what it points at.
+# own_files: everything that a deploy replaces belongs to the deploy user, also when that is another one than at the last
+# deploy; the link's target included, never what it points at.
 own_files() {
-    local strangers
-    strangers=$(find /nexchange/etc/nginx ! -user "$DEPLOY_USER" 2>/dev/null | wc -l || true)
-    if ((strangers == 0)); then already "owner of /nexchange/etc/nginx"; else
-        change "owner of /nexchange/etc/nginx" chown -Rh "$DEPLOY_USER:$DEPLOY_USER" /nexchange/etc/nginx
+    local path written=() strangers=''
+    for path in etc/nginx state bin compose docker-compose.yml docker-compose.override.yml target.env; do
+        if [[ -e /nexchange/$path ]]; then written+=("/nexchange/$path"); fi
+    done
+    if ((${#written[@]} > 0)); then strangers=$(find "${written[@]}" ! -user "$DEPLOY_USER" 2>/dev/null | head -n 1 || true); fi
+    if [[ -z $strangers ]]; then already "owner of what a deploy writes"; else
+        change "owner of what a deploy writes" chown -Rh "$DEPLOY_USER:$DEPLOY_USER" "${written[@]}"
     fi
 }
 

@@ -31,6 +31,14 @@ read_branches() {
     done
 }
 
+# What checks the push, while something does: it is ended with the hook.
+checking=''
+
+leave() {
+    if [[ -n $checking ]]; then kill -TERM "$checking" 2>/dev/null || true; fi
+    rm -f "$HOME_DIR/build.env"
+}
+
 # One push at a time. Whoever is started while the lock is held inherits it: it lasts as long as the last of them.
 take_turn() {
     exec 9>>"$HOME_DIR/lock"
@@ -39,9 +47,10 @@ take_turn() {
         flock --timeout "$WAIT_S" 9 || refuse "the other push has not ended within $WAIT_S s." "Try again later."
         sleep 2 # Git moves the other push's branch only after its hook
     fi
-    trap 'rm -f "$HOME_DIR/build.env"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    # Each by itself: bash 5.2 skips the trap of EXIT when a signal's trap exits while it waits for a subshell.
+    trap leave EXIT
+    trap 'leave; exit 130' INT
+    trap 'leave; exit 143' TERM HUP
 }
 
 # file_name BRANCH: no two branches share one.
@@ -68,32 +77,52 @@ build_variables() {
     grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|SERVICES_WAIT_SECONDS)=' "$1" || (($? == 1))
 }
 
-# run_wercker COMMIT BRANCH ARGUMENTS...: the runner that was installed with the hooks, not the pushed one.
+# run_wercker COMMIT BRANCH ARGUMENTS...: the runner that was installed with the hooks, not the pushed one. It takes the place
+# of the process that calls this, so that a signal reaches it: call it in one of its own.
 run_wercker() {
     local commit=$1 branch=$2 tag told
     shift 2
     tag=$(setting "$branch" tag)
     mapfile -t told < <(git rev-parse --local-env-vars)
-    (
-        unset "${told[@]}" GIT_QUARANTINE_PATH
-        cd "$(work_of "$branch")"
-        if [[ -n $tag ]]; then export X_DOCKER_IMAGE_TAG=$tag; fi
-        export WERCKER_GIT_COMMIT=$commit WERCKER_GIT_BRANCH=$branch
-        exec /usr/bin/env python3 "$HOME_DIR/bin/wercker" "$@"
-    )
+    cd "$(work_of "$branch")" || exit
+    unset "${told[@]}" GIT_QUARANTINE_PATH
+    if [[ -n $tag ]]; then export X_DOCKER_IMAGE_TAG=$tag; fi
+    export WERCKER_GIT_COMMIT=$commit WERCKER_GIT_BRANCH=$branch
+    exec /usr/bin/env python3 "$HOME_DIR/bin/wercker" "$@"
 }
 
-# check COMMIT BRANCH: build, static-validation and tests, in this order.
+# run_pipelines COMMIT BRANCH VARIABLES: what must pass, by name, in this order; a workflow of the pushed wercker.yml has no say
+# in it. In a process of its own; what ends that ends the runner, which cleans up.
+run_pipelines() {
+    local pipeline
+    trap 'kill -TERM $(jobs -p) 2>/dev/null; wait; exit 143' TERM
+    for pipeline in "build --artifacts" "build --pipeline static-validation" "build --pipeline tests"; do
+        # shellcheck disable=SC2086 # words
+        run_wercker "$1" "$2" --environment "$3" $pipeline &
+        wait $! || exit
+    done
+}
+
+kept_commit() { cat "$(work_of "$1")/.wercker/latest/output/COMMIT" 2>/dev/null || true; }
+
+# check COMMIT BRANCH: build, static-validation and tests; then the kept output must be this commit's, for it is deployed.
 check() {
     local commit=$1 branch=$2 variables=$HOME_DIR/build.env pid status=0
     rm -f "$variables" || return
     (umask 077 && build_variables "$(setting "$branch" target)" >"$variables") || return
     check_out "$commit" "$branch" || return
-    run_wercker "$commit" "$branch" --environment "$variables" workflow check 2>&1 &
+    run_pipelines "$commit" "$branch" "$variables" 2>&1 &
     pid=$!
+    checking=$pid
     python3 "$HOME_DIR/listener.py" $$ $pid &
     wait $pid || status=$?
+    checking=''
     rm -f "$variables"
+    if ((status == 0)) && [[ $(kept_commit "$branch") != "$commit" ]]; then
+        say "the pipeline build of $branch kept no output of ${commit:0:12}: its file COMMIT says '$(kept_commit "$branch")'." >&2
+        say "Let its last step of files be bin/steps/place-output, as in this project's wercker.yml." >&2
+        return 1
+    fi
     return $status
 }
 
@@ -102,7 +131,7 @@ deploy() {
     local commit=$1 branch=$2 target log pid status=0
     target=$(setting "$branch" target)
     log=$HOME_DIR/deploy-$(file_name "$branch").log
-    if [[ $(cat "$(work_of "$branch")/.wercker/latest/output/COMMIT" 2>/dev/null) != "$commit" ]]; then
+    if [[ $(kept_commit "$branch") != "$commit" ]]; then
         check "$commit" "$branch" || return $?
     fi
     (umask 077 && : >"$log") || return

@@ -1,7 +1,7 @@
 # Sourced by bin/rehearse: the developer's site, as `bin/wercker dev` serves it, and orders on it and on the server's.
 # shellcheck shell=bash
 
-DEV_PORT=${DEV_PORT:-8000}
+DEV_PORT=8000 # as the block says
 DEV_LOG=$REHEARSAL_DIR/dev.log
 DEV_LIMIT_S=600
 

@@ -1,9 +1,7 @@
 """Steady load on a served site: single GETs, POSTs that open orders, and requests over kept connections. Nothing is retried.
 
     load.py run --site https://NAME --ca FILE --out FILE [--address IP:PORT] [--rate N] [--count N] ...
-    load.py show FILE        one line per kind: requests, failed
     load.py failures FILE    one line per kind and cause: how many, from when to when
-    load.py difference OLD NEW   the same for what happened between two copies of the file
 
 Each request has its moment, set beforehand: a slow site gets no fewer of them. SIGTERM or SIGINT ends it: what is under way is
 finished, then the last report is written. The report is renewed every second and replaced in one move, so it can be read at
@@ -258,16 +256,6 @@ class _Shared:
             return next(self._numbers)
 
 
-def show(report: dict[str, Any], before: dict[str, Any] | None = None) -> list[str]:
-    """Return "kind requests failed" for each kind, less what an older report of the same run had already counted."""
-    lines = []
-    for kind in KINDS:
-        now, then = report["kinds"][kind], (before or report)["kinds"][kind]
-        less = (then["requests"], then["failed"]) if before else (0, 0)
-        lines.append(f"{kind} {now['requests'] - less[0]} {now['failed'] - less[1]}")
-    return lines
-
-
 def show_failures(report: dict[str, Any]) -> list[str]:
     """Return "12 post: status 400 rate_unavailable, 12:31:08 to 12:31:12" for each cause; moments of the failures kept."""
     lines = []
@@ -294,11 +282,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     run.add_argument("--pair", default="ETHLTC")
     run.add_argument("--amount", default="1", help="what the customer would send")
     run.add_argument("--payout-address", default="0x2c7536e3605d9c16a7a3d7b1898e529396a65c23")
-    commands.add_parser("show").add_argument("file")
     commands.add_parser("failures").add_argument("file")
-    difference = commands.add_parser("difference")
-    difference.add_argument("old")
-    difference.add_argument("new")
     return parser.parse_args(arguments)
 
 
@@ -310,10 +294,8 @@ def main(arguments: list[str]) -> int:
             signal.signal(number, lambda *_: load.stopped.set())
         load.run()
         return 0
-    files = [options.new, options.old] if options.command == "difference" else [options.file]
-    shown = show_failures if options.command == "failures" else show
     with contextlib.suppress(BrokenPipeError):
-        print("\n".join(shown(*(json.loads(Path(file).read_text()) for file in files))))
+        print("\n".join(show_failures(json.loads(Path(options.file).read_text()))))
     return 0
 
 

@@ -14,7 +14,7 @@ import json, sys
 references = [reference for file in sys.argv[1:] for reference in json.load(open(file, encoding="utf-8"))["orders"]]
 print("\n".join(sorted(references)))
 PYTHON
-    echo "SELECT reference FROM orders_order WHERE reference LIKE '%' ORDER BY reference" | target_sql | LC_ALL=C sort >"$found"
+    echo "SELECT reference FROM orders_order ORDER BY reference" | target_sql | LC_ALL=C sort >"$found"
     LC_ALL=C sort -o "$accepted" "$accepted"
     [[ -s $accepted ]] || fail "no order was accepted at all."
     [[ -z $(uniq -d "$accepted") ]] || fail "an order was promised twice: $(uniq -d "$accepted" | head -n 3)"
@@ -51,11 +51,15 @@ end_watch() {
 # find_no_canary: every secret of the target, searched for in the images that were pushed, in what the server's containers say,
 # in the files that the pipelines and hooks left, and in the processes of this machine (the server's are among them).
 find_no_canary() {
-    local search=(python3 bin/lib/rehearse/canaries.py --secrets "$DEVELOPER/targets/rehearsal.env") containers images files
+    local search=(bin/canaries --secrets "$DEVELOPER/targets/rehearsal.env") containers images files
     mapfile -t containers < <(target_docker ps --all --format '--container={{.Names}}')
     "${search[@]}" --docker "docker exec -i $TARGET docker" "${containers[@]}"
     mapfile -t images < <(docker image ls --format '--image={{.Repository}}:{{.Tag}}' "$REGISTRY_HOST/nexchange/site" | grep -v '<none>')
-    mapfile -t files < <(find "$REHEARSAL_DIR/site.git" "$LOG_DIR" "$DEVELOPER/.wercker" "$DEVELOPER/var" -type f -name '*.log' -printf '--file=%p\n' 2>/dev/null)
+    # Logs, and what builds and hooks keep: outputs, checkouts, anything that should have been removed. The target's file is elsewhere.
+    mapfile -t files < <(
+        find "$LOG_DIR" "$DEVELOPER/var" -type f -name '*.log' -printf '--file=%p\n'
+        find "$REHEARSAL_DIR/site.git" "$DEVELOPER/.wercker" -path '*/objects' -prune -o -path '*/cache' -prune -o -type f -printf '--file=%p\n'
+    )
     "${search[@]}" --processes "${images[@]}" "${files[@]}"
 }
 

@@ -65,6 +65,12 @@ break_web() {
     commit_change "Break the web process"
 }
 
+# A release that starts, says that it is healthy, and has no page to show.
+break_pages() {
+    sed -i 's#</main>#{% url "nowhere" %}</main>#' "$DEVELOPER/templates/base.html"
+    commit_change "Break every page"
+}
+
 # take_back: as a developer would, by a commit more.
 take_back() {
     git -C "$DEVELOPER" revert --no-commit HEAD
@@ -97,13 +103,14 @@ deliver_with_services() {
 push_main() { run_block push; }
 
 push_refused() {
-    local before after
-    before=$(running_digest)
+    local before after said=$REHEARSAL_DIR/refused
+    before="$(running_digest) $(registry_digest rehearsal)"
     printf '\nimport os\n' >>"$DEVELOPER/core/money.py"
     commit_change "Import what nothing uses"
-    if run_block push; then fail "a push that static validation does not pass was accepted."; fi
-    after=$(running_digest)
-    [[ $before == "$after" ]] || fail "a refused push changed what runs: $before became $after."
+    if run_block push 2>&1 | tee "$said"; then fail "a push that static validation does not pass was accepted."; fi
+    grep -q "the step 'static validation' failed" "$said" || fail "the push was refused for another reason than static validation."
+    after="$(running_digest) $(registry_digest rehearsal)"
+    [[ $before == "$after" ]] || fail "a refused push changed what runs or what the plain tag stands for: $before became $after."
     [[ -z $(git -C "$REHEARSAL_DIR/site.git" branch --contains "$(git -C "$DEVELOPER" rev-parse HEAD)") ]] ||
         fail "a refused push is in the repository all the same."
     git -C "$DEVELOPER" reset --quiet --hard HEAD~1

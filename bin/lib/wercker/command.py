@@ -12,7 +12,7 @@ from wercker.engine import Engine
 from wercker.failures import RunnerFailure, Stopped
 from wercker.interrupts import Interrupts
 from wercker.output import Printer
-from wercker.pipelines import Config, check_steps, read_config
+from wercker.pipelines import Config, check_steps, check_workflow, read_config
 from wercker.run import Options, Run
 from wercker.variables import check_target_file, collect_variables, read_variables
 
@@ -63,11 +63,12 @@ def main(arguments: Sequence[str]) -> int:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr] # a stream of text
     asked = parse_arguments(arguments)
     interrupts = Interrupts()
-    printer = Printer({})
+    interrupts.listen()
+    printer = Printer({}, interrupts)
     try:
         config = read_config(Path.cwd() / "wercker.yml")
         if asked.command == "check-config":
-            return check_config(config)
+            return check_config(config, printer)
         for warning in config.warnings:
             printer.heading(f"WARNING: {warning}")
         names = _pipelines_of(asked, config)
@@ -75,12 +76,11 @@ def main(arguments: Sequence[str]) -> int:
             check_steps(config.pipelines[name])
         remote = asked.environment is not None or "deploy" in names or _in_ci(asked.command)
         variables = collect_variables(os.environ, _read_file(asked.environment, remote=remote))
-        printer = Printer(variables.secrets)
+        printer = Printer(variables.secrets, interrupts)
         if remote and "deploy" not in names[:1] and _has_uncommitted_changes():
             printer.heading(
                 "WARNING: the tree holds changes that are in no commit; the image is tagged with the last commit"
             )
-        interrupts.listen()
         engine = Engine(interrupts)
         engine.check()
         for name in names:
@@ -90,26 +90,30 @@ def main(arguments: Sequence[str]) -> int:
         printer.heading(f"stopped (signal {stopped.number}); its containers are removed")
         return 128 + stopped.number
     except RunnerFailure as failure:
-        print(printer.hide(f"\nerror: {failure.cause}"), file=sys.stderr)
+        printer.error(f"\nerror: {failure.cause}")
         for line in failure.remedy.splitlines():
-            print(printer.hide(f"       {line}"), file=sys.stderr)
+            printer.error(f"       {line}")
         return 1
     return 0
 
 
-def check_config(config: Config) -> int:
+def check_config(config: Config, printer: Printer) -> int:
     """Print what the file holds; 1 when a property gets lost or a step is not known."""
     mistakes = list(config.warnings)
     for pipeline in config.pipelines.values():
-        print(f"{pipeline.name}: {len(pipeline.steps)} steps in {pipeline.box.reference}")
+        printer.line(f"{pipeline.name}: {len(pipeline.steps)} steps in {pipeline.box.reference}")
         try:
             check_steps(pipeline)
         except RunnerFailure as failure:
             mistakes.append(failure.cause)
     for name, wanted in config.workflows.items():
-        print(f"workflow {name}: {' -> '.join(wanted)}")
+        printer.line(f"workflow {name}: {' -> '.join(wanted)}")
+        try:
+            check_workflow(name, wanted)
+        except RunnerFailure as failure:
+            mistakes.append(failure.cause)
     for mistake in mistakes:
-        print(f"error: {mistake}", file=sys.stderr)
+        printer.error(f"error: {mistake}")
     return 1 if mistakes else 0
 
 
@@ -117,6 +121,7 @@ def _pipelines_of(asked: argparse.Namespace, config: Config) -> tuple[str, ...]:
     if asked.command == "workflow":
         if asked.workflow not in config.workflows:
             raise RunnerFailure(f"there is no workflow {asked.workflow}.", f"There are: {', '.join(config.workflows)}")
+        check_workflow(asked.workflow, config.workflows[asked.workflow])
         return config.workflows[asked.workflow]
     if asked.pipeline not in config.pipelines:
         raise RunnerFailure(f"there is no pipeline {asked.pipeline}.", f"There are: {', '.join(config.pipelines)}")

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,15 @@ OURS = {
     "redis:latest": "redis",
     "nexchange/chains:latest": "chains",
 }
+# bin/lib/base.sh makes it from Debian's packages, where no registry can be asked.
+BASE = "nexchange/base:bookworm"
+# In the words of several generations of the engine; an address may be IPv6, which holds colons itself.
+ADDRESS = r"(?:\[[^\]\s]*\]|[\d.]*)"
+PORT_TAKEN = (
+    re.compile(rf"Bind for {ADDRESS}:(?P<port>\d+) failed: port is already allocated"),
+    re.compile(r":(?P<port>\d+): bind: address already in use"),
+    re.compile(rf"failed to bind host port (?:for )?{ADDRESS}:(?P<port>\d+)\S*: address already in use"),
+)
 
 
 class EngineFailure(RunnerFailure):
@@ -87,21 +96,22 @@ class Engine:
                 "Start it (systemctl start docker), or let your user reach its socket (group docker).\n" + error.said,
             ) from error
 
-    def need_image(self, reference: str, *, pull: bool) -> None:
-        """Make sure of an image. Ours are built, others are pulled when allowed. Raises: RunnerFailure with the way."""
+    def has_image(self, reference: str) -> bool:
+        """Say whether the image is on this machine. Raises: Stopped."""
         try:
             self.call("image", "inspect", "--format", "{{.Id}}", reference)
-        except EngineFailure as missing:
-            if reference in OURS:
-                remedy = f"Build it: bin/images {OURS[reference]}"
-                raise RunnerFailure(f"the image {reference} is not on this machine.", remedy) from missing
-            if not pull:
-                remedy = f"docker pull {reference}, or run without --docker-local."
-                raise RunnerFailure(f"the image {reference} is not on this machine.", remedy) from missing
-        else:
+        except EngineFailure:
+            return False
+        return True
+
+    def need_image(self, reference: str, *, pull: bool, env: Mapping[str, str] | None = None) -> None:
+        """Make sure of an image. Ours are built, others are pulled when allowed. Raises: RunnerFailure with the way."""
+        if self.has_image(reference):
             return
+        if is_ours(reference) or not pull:
+            raise RunnerFailure(f"the image {reference} is not on this machine.", _way_to(reference))
         try:
-            self.call("pull", reference)
+            self.call("pull", reference, env=env)
         except EngineFailure as error:
             raise RunnerFailure(
                 f"the image {reference} can be found neither here nor in its registry.", error.said
@@ -133,16 +143,35 @@ def env_file(values: Mapping[str, str]) -> Iterator[Path]:
         yield file
 
 
-def explain_start(error: EngineFailure, what: str) -> RunnerFailure:
+def is_ours(reference: str) -> bool:
+    """Say whether an image is made here: whoever has its name in a registry must not get into our builds."""
+    return reference in OURS or reference == BASE
+
+
+def explain_start(error: EngineFailure, what: str, published: Sequence[str] = ()) -> RunnerFailure:
     """Turn the engine's words about a container that does not start into a cause and its remedy."""
-    taken = re.search(
-        r"(?:Bind for \S*?:(\d+) failed: port is already allocated)|(?::(\d+): bind: address already in use)",
-        error.said,
-    )
-    if taken:
-        port = taken[1] or taken[2]
-        return RunnerFailure(
-            f"port {port} of this machine is taken.",
-            f"End what holds it (docker ps, ss -ltnp), or publish another: --publish {int(port) + 1}:{port}",
-        )
+    for words in PORT_TAKEN:
+        if taken := words.search(error.said):
+            port = taken["port"]
+            return RunnerFailure(
+                f"port {port} of this machine is taken.",
+                f"End what holds it (docker ps, ss -ltnp), or publish another: --publish {_beside(port, published)}",
+            )
     return RunnerFailure(f"{what} does not start.", error.said)
+
+
+def _way_to(reference: str) -> str:
+    if reference in OURS:
+        return f"Build it: bin/images {OURS[reference]}"
+    if reference == BASE:
+        return "Let root build it: ensure_base of bin/lib/base.sh, which bin/rehearse calls."
+    return f"docker pull {reference}, or run without --docker-local."
+
+
+def _beside(port: str, published: Sequence[str]) -> str:
+    """The next port of this machine, for the port of the container that was asked for."""
+    for asked in published:
+        *address, host, inside = f"{asked}:{asked}".split(":") if ":" not in asked else asked.split(":")
+        if host.partition("/")[0] == port:
+            return ":".join([*address, str(int(port) + 1), inside])
+    return f"{int(port) + 1}:{port}"

@@ -14,6 +14,10 @@ class StepFailed(RunnerFailure):
     """A step of the pipeline ended with a status that is not 0."""
 
 
+class StepTooLong(StepFailed):
+    """A step went over one of its time limits; it still runs."""
+
+
 class Stopped(Exception):
     """A signal asked the run to end; `number` is the signal's."""
 

@@ -3,8 +3,11 @@
 import io
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from wercker.failures import RunnerFailure
 
 ALWAYS = ("/.wercker/",)
 
@@ -32,34 +35,64 @@ class Ignored:
 
 
 def read_ignored(tree: Path) -> Ignored:
-    """Read the tree's .werckerignore, if it has one."""
+    """Read the tree's .werckerignore, if it has one. Raises: RunnerFailure when it cannot be read."""
     file = tree / ".werckerignore"
-    return Ignored(file.read_text(encoding="utf-8").splitlines() if file.is_file() else ())
+    with _explained(file):
+        try:
+            return Ignored(file.read_text(encoding="utf-8").splitlines() if file.is_file() else ())
+        except UnicodeDecodeError as error:
+            raise RunnerFailure(f"{file} is not UTF-8 text.", "Save it as UTF-8.") from error
 
 
 def pack(tree: Path, *, into: io.BufferedIOBase, folder: str) -> int:
-    """Write the tree as a tar archive below `folder`, owned by root; return how many files it holds."""
+    """Write the tree as a tar archive below `folder`, owned by root; return how many files it holds.
+
+    Raises: RunnerFailure naming what cannot be read, BrokenPipeError when nobody takes the archive.
+    """
     ignored, count = read_ignored(tree), 0
     with tarfile.open(fileobj=into, mode="w|") as archive:
         waiting = [tree]
         while waiting:
-            for path in sorted(waiting.pop().iterdir()):
-                name = path.relative_to(tree).as_posix()
-                is_folder = path.is_dir() and not path.is_symlink()
-                if ignored.covers(name, is_folder=is_folder) or path.is_socket() or path.is_fifo():
-                    continue
-                member = archive.gettarinfo(path, arcname=f"{folder}/{name}")
-                member.uid = member.gid = 0
-                member.uname = member.gname = "root"
-                if member.isreg():
-                    with path.open("rb") as content:
-                        archive.addfile(member, content)
-                    count += 1
-                else:
-                    archive.addfile(member)
+            inside = waiting.pop()
+            with _explained(inside):
+                paths = sorted(inside.iterdir())
+            for path in paths:
+                with _explained(path):
+                    name = path.relative_to(tree).as_posix()
+                    is_folder = path.is_dir() and not path.is_symlink()
+                    if ignored.covers(name, is_folder=is_folder) or path.is_socket() or path.is_fifo():
+                        continue
+                    count += _add(path, f"{folder}/{name}", archive)
                 if is_folder:
                     waiting.append(path)
     return count
+
+
+def _add(path: Path, name: str, archive: tarfile.TarFile) -> int:
+    """Add one path as root's; return 1 for a file."""
+    member = archive.gettarinfo(path, arcname=name)
+    member.uid = member.gid = 0
+    member.uname = member.gname = "root"
+    if not member.isreg():
+        archive.addfile(member)
+        return 0
+    with path.open("rb") as content:
+        archive.addfile(member, content)
+    return 1
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:  # the archive's reader, not the path
+        raise
+    except FileNotFoundError as error:
+        remedy = "Something writes into the tree: run again when it is done, or name what it writes in .werckerignore."
+        raise RunnerFailure(f"{path} was there and is gone.", remedy) from error
+    except OSError as error:
+        remedy = f"Let your user read it (ls -ld {path}), or name it in .werckerignore."
+        raise RunnerFailure(f"{path} cannot be read: {error.strerror or error}.", remedy) from error
 
 
 def _compile(pattern: str) -> re.Pattern[str]:

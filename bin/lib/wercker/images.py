@@ -3,19 +3,20 @@
 import os
 import re
 import select
-import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
-from wercker.engine import LOOK_S, Engine, EngineFailure
+from wercker.dockerfile import base_images, with_tag
+from wercker.engine import LOOK_S, Engine, EngineFailure, is_ours
 from wercker.failures import RunnerFailure, StepFailed, Stopped
 from wercker.pipelines import Step
+from wercker.registries import LoginRefused, logged_in, registry_host
 from wercker.session import SOURCE
-from wercker.variables import fill_in
+from wercker.variables import fill_in, split_words
 
-HUB = "https://index.docker.io/v1/"
+OPTIONS = {"build-args": "--build-arg", "labels": "--label", "extra-hosts": "--add-host"}
 
 
 class ImageSteps:
@@ -25,25 +26,31 @@ class ImageSteps:
         self._engine = engine
         self._container = container
         self._report = report
+        # By name, the id of what this run built: the name itself may be another run's image by the time of the push.
+        self._built: dict[str, str] = {}
 
-    def build(self, step: Step, values: Mapping[str, str]) -> None:
-        """Send a folder of the box to the engine's classic builder. Raises: RunnerFailure, StepFailed."""
+    def build(self, step: Step, values: Mapping[str, str], *, local: bool) -> None:
+        """Send a folder of the box to the engine's classic builder; `local` pulls nothing. Raises: RunnerFailure."""
         filled = {name: fill_in(value, values) for name, value in step.properties.items()}
         image = _needed(step, filled, "image-name")
         folder = PurePosixPath(SOURCE) / filled.get("context", ".")
         if ".." in folder.parts or SOURCE not in map(str, (folder, *folder.parents)):
             raise RunnerFailure(f"step '{step.name}': the context lies outside the source directory.")
-        command = ["build", "--tag", image, "--file", filled.get("dockerfile", "Dockerfile")]
-        for option, name in (("--build-arg", "build-args"), ("--label", "labels"), ("--add-host", "extra-hosts")):
-            for pair in shlex.split(filled.get(name, "")):
+        dockerfile = filled.get("dockerfile") or "Dockerfile"
+        command = ["build", "--tag", image, "--file", dockerfile]
+        given = {name: split_words(filled.get(name, ""), f"step '{step.name}': {name}") for name in OPTIONS}
+        for name, option in OPTIONS.items():
+            for pair in given[name]:
                 command += [option, pair]
         if filled.get("no-cache") == "true":
             command.append("--no-cache")
-        tar = ["docker", "exec", self._container, "tar", "-C", str(folder), "-c", "."]
-        with subprocess.Popen(tar, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as packing:
-            self._follow([*command, "-"], stdin=packing)
-        if packing.returncode != 0:
-            raise StepFailed(f"the context {folder} cannot be read in the box.")
+        arguments = dict(pair.partition("=")[::2] for pair in given["build-args"])
+        for base in base_images(self._read(folder / dockerfile), arguments):
+            self._provide(base, local=local)
+        with tempfile.TemporaryDirectory(prefix="wercker-") as notes:
+            note = Path(notes) / "id"
+            self._send([*command, "--iidfile", str(note), "-"], folder)
+            self._built[image] = note.read_text(encoding="utf-8").strip()
 
     def push(self, step: Step, values: Mapping[str, str], *, local: bool, remote: bool) -> None:
         """Tag what was built and push it; `local` only tags. Raises: RunnerFailure, StepFailed."""
@@ -55,10 +62,9 @@ class ImageSteps:
             )
         repository = _needed(step, filled, "repository")
         tags = [tag for tag in re.split(r"[,\s]+", filled.get("tag", "")) if tag] or ["latest"]
-        for tag in tags:
-            self._engine.call("tag", filled["image-name"], f"{repository}:{tag}")
-            self._report(f"tagged {repository}:{tag}")
+        image = self._built.get(filled["image-name"], filled["image-name"])
         if local:
+            self._tag(image, repository, tags)
             self._report("not pushed: --docker-local")
             return
         if not filled.get("password"):
@@ -66,22 +72,54 @@ class ImageSteps:
                 raise RunnerFailure(
                     f"step '{step.name}': no password for the registry.", "Set XXX_DOCKER_HUB_PASSWORD."
                 )
+            self._tag(image, repository, tags)
             self._report("not pushed: a local run without a password for the registry (a remote run refuses that)")
             return
-        # Credentials of this push alone: they are gone with the folder.
-        with tempfile.TemporaryDirectory(prefix="wercker-") as config:
-            env = {"DOCKER_CONFIG": config}
-            self._login(filled, env, _registry(filled.get("registry", ""), repository))
-            for tag in tags:
-                self._follow(["push", f"{repository}:{tag}"], env=env)
-
-    def _login(self, filled: Mapping[str, str], env: Mapping[str, str], registry: str) -> None:
-        given = filled["password"].encode()
-        command = ["login", "--username", filled.get("username", ""), "--password-stdin", registry]
+        registry = registry_host(filled.get("registry", ""), repository)
         try:
-            self._engine.call(*command, given=given, env=env)
+            with logged_in(self._engine, registry, filled.get("username", ""), filled["password"]) as env:
+                for tag in tags:
+                    # Right before its push: another run on this engine may use the same tag.
+                    self._tag(image, repository, [tag])
+                    self._follow(["push", f"{repository}:{tag}"], env=env)
+        except LoginRefused as refused:
+            raise StepFailed(refused.cause, refused.remedy) from refused
+
+    def _tag(self, image: str, repository: str, tags: list[str]) -> None:
+        for tag in tags:
+            self._engine.call("tag", image, f"{repository}:{tag}")
+            self._report(f"tagged {repository}:{tag}")
+
+    def _read(self, dockerfile: PurePosixPath) -> str:
+        try:
+            return self._engine.call("exec", self._container, "cat", str(dockerfile))
         except EngineFailure as error:
-            raise StepFailed(f"the registry {registry} refuses the login.", error.said) from error
+            raise StepFailed(f"{dockerfile} cannot be read in the box.", error.said) from error
+
+    def _provide(self, base: str, *, local: bool) -> None:
+        """Pull a base image, as the genuine program does, unless it is made on this machine. Raises: RunnerFailure."""
+        if base in self._built:
+            return
+        if local or is_ours(with_tag(base)):
+            # The builder would pull what is missing without being asked.
+            self._engine.need_image(with_tag(base), pull=False)
+            return
+        self._report(f"pulling the base image {base}")
+        try:
+            self._engine.call("pull", base)
+        except EngineFailure as error:
+            if not self._engine.has_image(base):
+                cause = f"the base image {base} can be found neither in its registry nor on this machine."
+                raise StepFailed(cause, error.said) from error
+            self._report(f"{error.cause}; building on the {base} that is on this machine")
+
+    def _send(self, command: list[str], folder: PurePosixPath) -> None:
+        """Run a docker command that takes the folder as an archive. Raises: StepFailed, Stopped."""
+        tar = ["docker", "exec", self._container, "tar", "-C", str(folder), "-c", "."]
+        with subprocess.Popen(tar, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as packing:
+            self._follow(command, stdin=packing)
+        if packing.returncode != 0:
+            raise StepFailed(f"the context {folder} cannot be read in the box.")
 
     def _follow(
         self, command: list[str], *, stdin: subprocess.Popen[bytes] | None = None, env: Mapping[str, str] | None = None
@@ -115,11 +153,3 @@ def _needed(step: Step, filled: Mapping[str, str], name: str) -> str:
     if not filled.get(name):
         raise RunnerFailure(f"step '{step.name}': {name} is empty.", "A variable it names may not be set.")
     return filled[name]
-
-
-def _registry(given: str, repository: str) -> str:
-    """The registry to log in at: the property without its scheme, else the host a repository begins with."""
-    if given:
-        return given if given == HUB else re.sub(r"^https?://|/v\d+/?$", "", given).rstrip("/")
-    first, slash, _ = repository.partition("/")
-    return first if slash and (re.search(r"[.:]", first) or first == "localhost") else HUB

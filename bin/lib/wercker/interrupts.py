@@ -13,17 +13,25 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._pending: int | None = None
+        self._seen = False
+        self._listening = False
 
     def listen(self) -> None:
         """Note SIGINT, SIGTERM and SIGHUP from now on instead of ending at once."""
         for number in NOTED:
             signal.signal(number, self._note)
+        self._listening = True
 
     def ignore(self) -> None:
         """Let nothing interrupt what follows: the cleaning up."""
         for number in NOTED:
             signal.signal(number, signal.SIG_IGN)
         self._pending = None
+        self._listening = False
+
+    def may_end(self) -> bool:
+        """Say whether a reader that has gone may end the run: not while it cleans up, and not once a signal ends it."""
+        return self._listening and not self._seen
 
     def take(self) -> int | None:
         """Return the pending signal and forget it."""
@@ -37,3 +45,4 @@ class Interrupts:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._pending = number
+        self._seen = True

@@ -20,7 +20,16 @@ GENUINE_ONLY = (
     "internal/store-container",
     "internal/shell",
 )
+# What the steps that speak to the engine understand. The genuine docker-push takes more (labels, env, cmd, ..): those shape
+# a commit of the box, which this runner never pushes, so they would be lost without a word.
+PROPERTIES = {
+    "internal/docker-build": frozenset(
+        ("name", "image-name", "dockerfile", "context", "build-args", "labels", "no-cache", "extra-hosts")
+    ),
+    "internal/docker-push": frozenset(("name", "image-name", "registry", "repository", "tag", "username", "password")),
+}
 NOT_PIPELINES = ("box", "services", "workflows", "command-timeout", "no-response-timeout", "source-dir", "ignore-file")
+WORKFLOW = "For example: workflows: [{name: check, pipelines: [{name: build}, {name: tests}]}]"
 TO_JSON = "import sys, json, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout, default=str)"
 
 
@@ -33,6 +42,9 @@ class Image:
     env: dict[str, str] = field(default_factory=dict)
     command: str = ""
     ports: tuple[str, ...] = ()
+    registry: str = ""
+    username: str = ""
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,7 @@ def parse_config(raw: Any) -> Config:
         box = body.get("box", raw.get("box"))
         if box is None:
             raise RunnerFailure(f"the pipeline {name} has no box.", "Name one at the top of wercker.yml: box: IMAGE")
-        services = body.get("services", raw.get("services")) or []
+        services = _list(body.get("services", raw.get("services")), f"the services of {name}")
         config.pipelines[name] = Pipeline(
             name=name,
             box=_image(box, f"the box of {name}"),
@@ -101,12 +113,31 @@ def parse_config(raw: Any) -> Config:
             steps=tuple(_step(step, f"{name}, step {at}", config) for at, step in enumerate(body["steps"], start=1)),
             limits=limits,
         )
-    for workflow in raw.get("workflows") or []:
-        wanted = tuple(str(entry["name"]) for entry in workflow["pipelines"])
+    for workflow in _list(raw.get("workflows"), "workflows"):
+        name, wanted = _workflow(workflow)
         for unknown in set(wanted) - set(config.pipelines):
-            raise RunnerFailure(f"the workflow {workflow['name']} names the pipeline {unknown}, which is not there.")
-        config.workflows[str(workflow["name"])] = wanted
+            raise RunnerFailure(f"the workflow {name} names the pipeline {unknown}, which is not there.")
+        config.workflows[name] = wanted
     return config
+
+
+def _workflow(raw: Any) -> tuple[str, tuple[str, ...]]:
+    """The name of a workflow and its pipelines."""
+    if not isinstance(raw, dict) or not raw.get("name"):
+        raise RunnerFailure("a workflow has no name.", WORKFLOW)
+    entries = _list(raw.get("pipelines"), f"the pipelines of the workflow {raw['name']}")
+    for entry in entries:
+        if not isinstance(entry, dict) or not entry.get("name"):
+            raise RunnerFailure(f"the workflow {raw['name']} holds {entry!r}, not the name of a pipeline.", WORKFLOW)
+    return str(raw["name"]), tuple(str(entry["name"]) for entry in entries)
+
+
+def _list(raw: Any, place: str) -> list[Any]:
+    if raw is None:
+        return []
+    if not isinstance(raw, list):
+        raise RunnerFailure(f"{place}: {raw!r} is not a list.", "Write each entry on a line of its own, after `- `.")
+    return raw
 
 
 def _minutes(raw: dict[str, Any], name: str) -> float | None:
@@ -114,6 +145,12 @@ def _minutes(raw: dict[str, Any], name: str) -> float | None:
     if value is None or (isinstance(value, int | float) and value > 0):
         return value
     raise RunnerFailure(f"{name} is {value!r}, not a number of minutes.")
+
+
+def check_workflow(name: str, wanted: tuple[str, ...]) -> None:
+    """Refuse a workflow without pipelines: it would pass without having looked at anything. Raises: RunnerFailure."""
+    if not wanted:
+        raise RunnerFailure(f"the workflow {name} names no pipeline.", WORKFLOW)
 
 
 def check_steps(pipeline: Pipeline) -> None:
@@ -129,13 +166,23 @@ def check_steps(pipeline: Pipeline) -> None:
                 f"{pipeline.name}, step '{step.name}': there is no step {step.kind}.",
                 "The registry that steps were fetched from is gone: only `script` and `internal/*` are left.",
             )
+        lost = sorted(step.properties.keys() - PROPERTIES.get(step.kind, step.properties.keys()))
+        if lost:
+            raise RunnerFailure(
+                f"{pipeline.name}, step '{step.name}': {step.kind} of this runner does not know {', '.join(lost)}.",
+                f"It knows {', '.join(sorted(PROPERTIES[step.kind]))}; what an image is like stands in its Dockerfile.",
+            )
 
 
 def _load_yaml(path: Path) -> Any:
     """Ask the first Python of this machine that has PyYAML; the runner itself needs none of its own."""
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise RunnerFailure(f"{path.name} cannot be read: {error.strerror}.", f"ls -l {path}") from error
     for python in (sys.executable, "/usr/bin/python3", "python3", str(ROOT / ".venv/bin/python")):
         try:
-            loaded = subprocess.run([python, "-c", TO_JSON], input=path.read_bytes(), capture_output=True, check=False)
+            loaded = subprocess.run([python, "-c", TO_JSON], input=text, capture_output=True, check=False)
         except OSError:
             continue
         if loaded.returncode == 0:
@@ -151,9 +198,6 @@ def _image(raw: Any, place: str) -> Image:
     body = {"id": raw} if isinstance(raw, str) else raw
     if not isinstance(body, dict) or not isinstance(body.get("id"), str):
         raise RunnerFailure(f"{place} has no id.", "For example: id: mdillon/postgis")
-    for refused in ("registry", "username", "password"):
-        if refused in body:
-            raise RunnerFailure(f"{place}: this runner does not log in for {refused}.", "Pull the image by hand first.")
     repository = body["id"]
     if re.search(r":\d+/", repository):
         raise RunnerFailure(f"{place}: an id may not hold a port ({repository}).")
@@ -165,7 +209,8 @@ def _image(raw: Any, place: str) -> Image:
         name=str(body.get("name") or repository.rpartition("/")[2]),
         env={str(name): str(value) for name, value in entries},
         command=str(body.get("cmd") or ""),
-        ports=tuple(str(port) for port in body.get("ports") or ()),
+        ports=tuple(str(port) for port in _list(body.get("ports"), f"the ports of {place}")),
+        **{name: str(body.get(name) or "") for name in ("registry", "username", "password")},
     )
 
 

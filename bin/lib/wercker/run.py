@@ -16,7 +16,9 @@ from wercker.failures import RunnerFailure, StepFailed
 from wercker.ignored import pack
 from wercker.images import ImageSteps
 from wercker.output import Printer
+from wercker.ownership import give_back, take_cache
 from wercker.pipelines import Pipeline, Step
+from wercker.registries import image_name, need_image
 from wercker.services import describe_service, start_service
 from wercker.session import SOURCE, Session
 from wercker.variables import fill_in
@@ -57,6 +59,7 @@ class Run:
         self._box = f"wercker-pipeline-{self.id}"
         self._containers: list[str] = []
         self._session: Session | None = None
+        self._images = ImageSteps(engine, self._box, printer.line)
         self._times: list[tuple[str, float, str]] = []
 
     def execute(self) -> None:
@@ -81,7 +84,7 @@ class Run:
         began = time.monotonic()
         images = [self._pipeline.box, *self._pipeline.services]
         for image in images:
-            self._engine.need_image(fill_in(image.reference, self._values), pull=not self._options.docker_local)
+            need_image(self._engine, image, self._values, pull=not self._options.docker_local)
         self._engine.call("network", "create", "--label", f"wercker={self.id}", self._network)
         described: dict[str, str] = {}
         for service in self._pipeline.services:
@@ -103,29 +106,36 @@ class Run:
         command += ["--volume", f"{cache}:{PIPELINE_ROOT}/cache", "--entrypoint", "bash"]
         if self._options.mounted:
             command += ["--volume", f"{self._options.tree}:{SOURCE}"]
-        for port in (*box.ports, *self._options.publish):
+        ports = (*box.ports, *self._options.publish)
+        for port in ports:
             command += ["--publish", port if ":" in port else f"{port}:{port}"]
         folders = " ".join(f"{PIPELINE_ROOT}/{name}" for name in FOLDERS)
         self._containers.append(self._box)
         with env_file({name: fill_in(value, self._values) for name, value in box.env.items()}) as file:
-            image = fill_in(box.reference, self._values)
+            image = image_name(box, self._values)
             begin = f"mkdir -p {folders}; chmod 700 {PIPELINE_ROOT}/steps; exec sleep infinity"
             self._engine.call(*command, "--env-file", str(file), image, "-c", begin)
         try:
             self._engine.call("start", self._box)
         except EngineFailure as error:
-            raise explain_start(error, "the box") from error
+            raise explain_start(error, "the box", ports) from error
         ready = f"until [ -d {PIPELINE_ROOT}/steps ]; do sleep 0.05; done"
         self._engine.call("exec", self._box, "bash", "-c", ready)
+        try:
+            take_cache(self._engine, self._box)
+        except EngineFailure as error:  # a disk without owners: slower, and no reason to stop
+            self._printer.heading(f"some programs may not use {cache}, which is not the box's root's: {error.said}")
 
     def _copy_source(self) -> None:
         reading, writing = os.pipe()
         copying = self._engine.start("cp", "-", f"{self._box}:{PIPELINE_ROOT}", stdin=reading)
         os.close(reading)
         count = 0
-        with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as into:
-            count = pack(self._options.tree, into=into, folder="source")
-        said, _ = copying.communicate()
+        try:
+            with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as into:
+                count = pack(self._options.tree, into=into, folder="source")
+        finally:
+            said, _ = copying.communicate()
         if copying.returncode != 0:
             raise RunnerFailure("the tree cannot be copied into the box.", said.decode(errors="replace"))
         self._printer.heading(f"copied {count} files into the box")
@@ -167,12 +177,11 @@ class Run:
         elif step.kind == "internal/watch":
             self._session.run_watch(step.properties["code"])
         else:
-            images = ImageSteps(self._engine, self._box, self._printer.line)
-            values = self._session.variables()
+            values, local = self._session.variables(), self._options.docker_local
             if step.kind == "internal/docker-build":
-                images.build(step, values)
+                self._images.build(step, values, local=local)
             else:
-                images.push(step, values, local=self._options.docker_local, remote=self._options.remote)
+                self._images.push(step, values, local=local, remote=self._options.remote)
 
     def _note_step(self, name: str, began: float, word: str) -> None:
         took_s = time.monotonic() - began
@@ -205,7 +214,7 @@ class Run:
     def _tear_down(self) -> None:
         if self._session is not None:
             self._session.close()
-        self._give_tree_back()
+        self._give_back()
         # All at once: each removal takes its time.
         removals = [threading.Thread(target=self._remove, args=(["rm", "-fv", name],)) for name in self._containers]
         for removal in removals:
@@ -214,14 +223,12 @@ class Run:
             removal.join()
         self._remove(["network", "rm", self._network])
 
-    def _give_tree_back(self) -> None:
-        """Let what the box's root wrote into a mounted tree belong to the tree's owner, however the run ended."""
-        owner = self._options.tree.stat()
-        if not self._options.mounted or owner.st_uid == 0:
+    def _give_back(self) -> None:
+        """Let what the box's root wrote into the mounted folders belong to their owner, however the run ended."""
+        if self._box not in self._containers:
             return
-        change = ["-exec", "chown", "--no-dereference", f"{owner.st_uid}:{owner.st_gid}", "{}", "+"]
         try:
-            self._engine.call("exec", "--user", "0:0", self._box, "find", SOURCE, "-xdev", "-uid", "0", *change)
+            give_back(self._engine, self._box, tree=self._options.mounted)
         except EngineFailure as error:
             if "No such" not in error.said and "not running" not in error.said:  # it was never started
                 self._printer.heading(f"files in {self._options.tree} may belong to root now: {error.said}")

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from wercker.engine import Engine, EngineFailure, env_file, explain_start
 from wercker.pipelines import Image
-from wercker.variables import fill_in
+from wercker.registries import image_name
+from wercker.variables import fill_in, split_words
 
 NOT_PASSED = ("PATH", "HOME")
 
@@ -15,7 +16,8 @@ def start_service(engine: Engine, service: Image, *, run: str, network: str, val
     container = f"wercker-service-{service.name}-{run}"
     command = ["run", "--detach", "--name", container, "--network", network, "--network-alias", service.name]
     with env_file({name: fill_in(value, values) for name, value in service.env.items()}) as file:
-        command += ["--env-file", str(file), fill_in(service.reference, values), *service.command.split()]
+        command += ["--env-file", str(file), image_name(service, values)]
+        command += split_words(fill_in(service.command, values), f"the cmd of the service {service.name}")
         try:
             engine.call(*command)
         except EngineFailure as error:

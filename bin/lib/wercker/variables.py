@@ -4,6 +4,7 @@ Only `X_NAME` and `XXX_NAME` are passed on, as `NAME`; of `XXX_NAME` the value n
 """
 
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,10 +32,17 @@ class Variables:
 def read_variables(path: Path) -> dict[str, str]:
     """Return the lines NAME=value of a file as they stand; quotes around a whole value are taken off, nothing else.
 
-    Raises: RunnerFailure naming the line that is neither empty, a comment nor NAME=value.
+    Raises: RunnerFailure naming the line that is neither empty, a comment nor NAME=value, or why nothing can be read.
     """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        remedy = f"Let your user read it (ls -l {path}), or name another file after --environment."
+        raise RunnerFailure(f"{path} cannot be read: {error.strerror}.", remedy) from error
+    except UnicodeDecodeError as error:
+        raise RunnerFailure(f"{path} is not UTF-8 text.", "Save it as UTF-8.") from error
     found = {}
-    for number, raw in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         if not line or line.startswith("#"):
             continue
@@ -48,11 +56,16 @@ def read_variables(path: Path) -> dict[str, str]:
 
 def check_target_file(path: Path) -> None:
     """Refuse a file of a target's variables that others may read or that Git tracks. Raises: RunnerFailure."""
-    if not path.is_file():
+    try:
+        mode = path.stat().st_mode if path.is_file() else None
+    except OSError as error:
+        remedy = f"Let your user enter the folder (ls -ld {path.parent}), or name another file after --environment."
+        raise RunnerFailure(f"{path} cannot be read: {error.strerror}.", remedy) from error
+    if mode is None:
         raise RunnerFailure(
             f"there is no file {path}.", "targets/example.env lists what one holds: copy it, mode 0600."
         )
-    if path.stat().st_mode & OTHERS_MAY:
+    if mode & OTHERS_MAY:
         raise RunnerFailure(f"{path} holds secrets and others may read it.", f"chmod 600 {path}")
     command = ["git", "-C", str(path.resolve().parent), "ls-files", "--error-unmatch", "--", path.resolve().name]
     try:
@@ -69,20 +82,24 @@ def check_target_file(path: Path) -> None:
 def collect_variables(system: Mapping[str, str], read: Mapping[str, str]) -> Variables:
     """Return what is passed on: of each name a non-empty value of the system's environment, else the file's.
 
-    Raises: RunnerFailure when the image's tag is given under its misspelt name alone.
+    The prefix has no say in that; one XXX_ in either place hides the value. Raises: RunnerFailure when the image's tag is
+    given under its misspelt name alone.
     """
-    merged = {**read, **{name: value for name, value in system.items() if value or name not in read}}
     values: dict[str, str] = {}
+    hidden: set[str] = set()
+    for source in (read, system):
+        for full in sorted(source, key=lambda name: (name.startswith("XXX_"), name)):
+            match = PASSED.fullmatch(full)
+            if match is None:
+                continue
+            name = match["name"]
+            if match["prefix"] == "XXX":
+                hidden.add(name)
+            if source[full] or not values.get(name):  # an empty value takes nothing away
+                values[name] = source[full]
     secrets: dict[str, str] = {}
-    for full in sorted(merged, key=lambda name: (name.startswith("XXX_"), name)):
-        match = PASSED.fullmatch(full)
-        if match is None:
-            continue
-        name, value = match["name"], merged[full]
-        if not value and values.get(name):  # an empty line of the other prefix takes nothing away
-            continue
-        values[name] = value
-        if match["prefix"] == "XXX" or _is_secret(name, value):
+    for name, value in values.items():
+        if name in hidden or _is_secret(name, value):
             secrets[name] = value
         elif (url := URL_PASSWORD.search(value)) is not None:
             secrets[name] = url["password"]
@@ -94,6 +111,16 @@ def collect_variables(system: Mapping[str, str], read: Mapping[str, str]) -> Var
 def fill_in(text: str, values: Mapping[str, str]) -> str:
     """Replace $NAME and ${NAME}; an unknown name becomes nothing."""
     return re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda match: values.get(match[1] or match[2], ""), text)
+
+
+def split_words(text: str, place: str) -> list[str]:
+    """Split as a shell would. Raises: RunnerFailure naming the place of a quote that does not end."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise RunnerFailure(
+            f"{place} holds a quote that does not end.", "Close it, or write \\' for a bare one."
+        ) from error
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -4,13 +4,19 @@
 PLACED=(etc/nginx/nginx.conf docker-compose.yml docker-compose.override.yml target.env)
 
 # check_nginx: the new configuration, in the image that will run it, before it lies where nginx reads it.
+# So is the certificate, which `nginx -t` does not look at: with a pair that does not fit nginx would not start again.
 check_nginx() {
     mkdir -p "$STAGE/nginx/ssl"
     cp "$STAGE/nginx.conf" "$STAGE/nginx/nginx.conf"
-    docker run --rm --network none --env GUNICORN_PORT="${GUNICORN_PORT:-8000}" \
+    try_nginx nginx -t
+    try_nginx certificate take
+}
+
+try_nginx() {
+    docker run --rm --network none --env GUNICORN_PORT="$GUNICORN_PORT" \
         --env API_REQUESTS_PER_MINUTE="${API_REQUESTS_PER_MINUTE:-300}" --tmpfs /run --volume "$STAGE/nginx:/etc/nginx:ro" \
         --volume "$NEXCHANGE_ROOT/etc/nginx/ssl:/etc/nginx/ssl:ro" --volume "$NEXCHANGE_ROOT/letsencypt:/etc/letsencrypt:ro" \
-        "$NGINX_IMAGE" nginx -t
+        "$NGINX_IMAGE" "$@"
 }
 
 # keep_files: those of the release that serves, for going back; also from a deploy that was interrupted.
@@ -32,8 +38,7 @@ place_files() {
     place "$STAGE/docker-compose.yml" "$NEXCHANGE_ROOT/docker-compose.yml"
     write_override >"$STAGE/override"
     place "$STAGE/override" "$NEXCHANGE_ROOT/docker-compose.override.yml"
-    write_variables >"$STAGE/target.env"
-    place "$STAGE/target.env" "$NEXCHANGE_ROOT/target.env"
+    place_variables
     rm -rf "$NEXCHANGE_ROOT/bin.new" "$NEXCHANGE_ROOT/bin.old"
     mv "$STAGE/bin" "$NEXCHANGE_ROOT/bin.new"
     if [[ -d $NEXCHANGE_ROOT/bin ]]; then mv "$NEXCHANGE_ROOT/bin" "$NEXCHANGE_ROOT/bin.old"; fi
@@ -43,23 +48,52 @@ place_files() {
     mv "$STAGE/compose" "$NEXCHANGE_ROOT/compose"
 }
 
+place_variables() {
+    (umask 077 && write_variables >"$STAGE/target.env")
+    place "$STAGE/target.env" "$NEXCHANGE_ROOT/target.env"
+}
+
 place() {
     chmod 600 "$1"
     if [[ $2 != *.env && $2 != *override.yml ]]; then chmod 644 "$1"; fi
     mv "$1" "$2"
 }
 
-# put_files_back: those of the release that goes on. nginx is asked to read its file only when that differs: a reload closes
-# the connections that wait for a next request.
+is_good() { cmp -s "$STATE/good/$1" "$NEXCHANGE_ROOT/$1"; }
+files_are_good() {
+    local file
+    for file in "${PLACED[@]}"; do is_good "$file" || return 1; done
+}
+
+# put_files_back: those of the release that goes on; a full disk leaves what lies there whole. nginx is asked to read its file
+# only when that differs: a reload closes the connections that wait for a next request.
 put_files_back() {
-    local file changed=''
+    local file changed='' failed=''
     if [[ ! -d $STATE/good ]]; then return 0; fi
-    cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf" || changed=yes
+    is_good etc/nginx/nginx.conf || changed=yes
     for file in "${PLACED[@]}"; do
-        cp -p "$STATE/good/$file" "$NEXCHANGE_ROOT/$file.new"
-        mv "$NEXCHANGE_ROOT/$file.new" "$NEXCHANGE_ROOT/$file"
+        if is_good "$file"; then continue; fi
+        if cp -p "$STATE/good/$file" "$NEXCHANGE_ROOT/$file.new"; then
+            mv "$NEXCHANGE_ROOT/$file.new" "$NEXCHANGE_ROOT/$file" || failed+=" $file"
+        else
+            rm -f "$NEXCHANGE_ROOT/$file.new"
+            failed+=" $file"
+        fi
     done
+    if [[ -n $failed ]]; then
+        printf 'error: not put back below %s:%s. When there is space, the next deploy does it.\n' "$NEXCHANGE_ROOT" "$failed" >&2
+        return 1
+    fi
     if [[ -n $changed ]]; then docker exec "$(container nginx)" nginx -s reload; fi
+}
+
+# good_file NAME: print where the file of the release that serves lies.
+good_file() { if [[ -f $STATE/good/$1 ]]; then printf '%s' "$STATE/good/$1"; else printf '%s' "$NEXCHANGE_ROOT/$1"; fi; }
+
+# good_value NAME: print a variable of the release that serves.
+good_value() {
+    # shellcheck source=/dev/null
+    (unset "$1" && source "$(good_file target.env)" && printf '%s' "${!1:-}")
 }
 
 # use_old_variables: exactly those of the release that goes on; one variable more would make compose start it anew.
@@ -68,7 +102,7 @@ use_old_variables() {
     for name in $SITE_NAMES "${SERVICES[@]}" APP_IMAGE; do unset "$name"; done
     set -a
     # shellcheck source=/dev/null
-    source "$NEXCHANGE_ROOT/target.env"
+    source "$(good_file target.env)"
     set +a
     export APP_IMAGE=$OLD_IMAGE
 }

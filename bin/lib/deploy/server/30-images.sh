@@ -20,20 +20,25 @@ choose_services() {
 
 keep_services() {
     local name
-    for name in "${SERVICES[@]}"; do if [[ -n ${!name:-} ]]; then printf '%s=%q\n' "$name" "${!name}"; fi; done >"$STATE/services.env"
+    for name in "${SERVICES[@]}"; do
+        if [[ -n ${!name:-} ]]; then printf '%s=%q\n' "$name" "${!name}"; fi
+    done >"$STATE/services.env.new" && mv "$STATE/services.env.new" "$STATE/services.env"
 }
 
-# check_front: what nginx was started with cannot change under it; said before anything is done, not found out by customers.
+# check_front: what nginx was started with cannot change under it, nor the password with which the release that serves connects;
+# said before anything is done, not found out by customers.
 check_front() {
     local name now before
+    local -A default=([GUNICORN_PORT]=8000 [API_REQUESTS_PER_MINUTE]=300 [RENEW_SECONDS]=43200)
     if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then return 0; fi
-    for name in GUNICORN_PORT API_REQUESTS_PER_MINUTE RENEW_SECONDS; do
-        now=${!name:-}
-        # shellcheck source=/dev/null
-        before=$(unset "$name" && source "$NEXCHANGE_ROOT/target.env" && printf '%s' "${!name:-}")
-        [[ $now == "$before" ]] || refuse_front "$name" "$before" "$now"
+    for name in "${!default[@]}"; do
+        now=${!name:-${default[$name]}} before=$(good_value "$name")
+        [[ $now == "${before:-${default[$name]}}" ]] || refuse_front "$name" "$before" "$now"
     done
-    before=$(grep '"' "$NEXCHANGE_ROOT/docker-compose.override.yml" || true)
+    [[ ${APP_DB_PASSWORD:-} == "$(good_value APP_DB_PASSWORD)" ]] ||
+        fail "APP_DB_PASSWORD is another than the release that serves connects with: it would be locked out before the new one serves." \
+            "DEPLOY_SERVICES=yes does it all the same; requests of that moment fail. Or take the old value."
+    before=$(grep '"' "$(good_file docker-compose.override.yml)" || true)
     now=$(write_override | grep '"' || true)
     [[ $now == "$before" ]] || refuse_front PORTS_PARAM "$before" "$now"
 }

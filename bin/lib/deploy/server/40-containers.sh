@@ -34,58 +34,55 @@ wait_healthy() {
     return 1
 }
 
-# wait_running SERVICE...: for those whose health is asked only once a minute: up, and not starting over and over.
-wait_running() {
-    local service round
-    local -A before
-    for service in "$@"; do before[$service]=$(state_of "$service" '{{.RestartCount}}'); done
-    for ((round = 0; round < ${STEADY_SECONDS:-8}; round++)); do
-        sleep 1
-        for service in "$@"; do
-            if [[ $(state_of "$service" '{{.State.Status}} {{.RestartCount}}') != "running ${before[$service]}" ]]; then
-                docker logs --tail 25 "$(container "$service")" 2>&1
-                printf 'error: %s does not stay up.\n' "$service"
-                return 1
-            fi
-        done
-    done
-}
-
-# ask_site: a page through nginx over https, as a customer would, from inside the network. The certificate is the operator's
-# affair: only its presence is asked for here.
-ask_site() {
-    docker exec -i "$(container "$1")" python - "${ALLOWED_HOSTS%%,*}" <<'PYTHON'
+# ask_site SERVICE / ask_app SERVICE: a page and the API, as a customer would, from inside the network: through nginx over https
+# (the certificate is the operator's affair: only its presence is asked for here), or of the container itself, which may be
+# healthy and have nothing but errors to show.
+ask_site() { ask "$1" nginx; }
+ask_app() { ask "$1" "127.0.0.1:$GUNICORN_PORT"; }
+ask() {
+    docker exec -i "$(container "$1")" python - "$2" "${ALLOWED_HOSTS%%,*}" <<'PYTHON'
 import http.client, ssl, sys, time
+address, host = sys.argv[1], sys.argv[2].lstrip(".*") or "localhost"
 context = ssl.create_default_context()
 context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-host = sys.argv[1].lstrip(".*") or "localhost"
+headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-For": "127.0.0.1"} # nginx sets its own
 for attempt in range(20):
-    try:
-        site = http.client.HTTPSConnection("nginx", timeout=10, context=context)
-        site.request("GET", "/en/", headers={"Host": host})
-        status = site.getresponse().status
-        if status == 200:
-            sys.exit(0)
-        print("GET /en/ answered", status)
-    except OSError as error:
-        print("nginx:", error)
+    told = []
+    for path in ("/en/", "/en/api/v1/currency/"):
+        try:
+            if address == "nginx":
+                site = http.client.HTTPSConnection(address, timeout=10, context=context)
+            else:
+                site = http.client.HTTPConnection(address, timeout=10)
+            site.request("GET", path, headers=headers)
+            status = site.getresponse().status
+            if status != 200:
+                told.append(f"GET {path} answered {status}")
+        except (OSError, http.client.HTTPException) as error:
+            told.append(f"GET {path}: {error}")
+    if not told:
+        sys.exit(0)
+    print(*told, sep="\n", flush=True)
     time.sleep(1)
-sys.exit("the site does not answer through nginx")
+sys.exit("the site does not answer " + ("through nginx" if address == "nginx" else "as it should"))
 PYTHON
 }
 
 start_services() {
-    local wanted=(redis nginx)
+    local wanted=(redis nginx) chains=() service
     if [[ ${DATABASE_CONTAINER:-postgis} == postgis ]]; then wanted+=(postgis); fi
-    if is_demo; then wanted+=(litecoin ethereum); fi
+    if is_demo; then chains=(litecoin ethereum); fi
     # On a first deploy what a failed one left is made anew: started as it is, it would keep a port that was taken.
-    if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then compose up -d --no-deps "${wanted[@]}"; else
-        compose up -d --no-deps --no-recreate "${wanted[@]}"
+    if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then
+        compose up -d --no-deps "${wanted[@]}" "${chains[@]}"
+        for service in "${wanted[@]}"; do wait_healthy "$service"; done # or its last words, which name the remedy
+    else
+        compose up -d --no-deps --no-recreate "${wanted[@]}" "${chains[@]}"
     fi
 }
 
 reload_nginx() {
-    if cmp -s "$STATE/good/etc/nginx/nginx.conf" "$NEXCHANGE_ROOT/etc/nginx/nginx.conf"; then return 0; fi
+    if is_good etc/nginx/nginx.conf; then return 0; fi
     docker exec "$(container nginx)" nginx -s reload
 }
 
@@ -112,10 +109,52 @@ use_demo_keys() {
 
 demo_services() { if is_demo; then printf 'miner'; fi; }
 drain() { sleep "${DRAIN_SECONDS:-30}"; }
+# payers_run: no deploy has stopped them. What starts and ends again and again is the release's own illness.
 payers_run() {
     local service
-    for service in "${PAYERS[@]}"; do [[ $(state_of "$service" '{{.State.Status}}') == running ]] || return 1; done
+    for service in "${PAYERS[@]}"; do
+        case $(state_of "$service" '{{.State.Status}}') in running | restarting) ;; *) return 1 ;; esac
+    done
 }
-# shellcheck disable=SC2046
-start_workers() { compose up -d --no-deps "${WORKERS[@]}" $(demo_services) && wait_running "${WORKERS[@]}"; }
+
+# start_workers: returns when each answers, asked as the engine will ask it, which does so only once a minute. Beat has nothing
+# to answer with: like the others it must not have started over.
+start_workers() {
+    local service said limit=$((SECONDS + HEALTH_SECONDS))
+    # shellcheck disable=SC2046
+    compose up -d --no-deps "${WORKERS[@]}" $(demo_services) || return 1
+    note_starts
+    for service in "${WORKERS[@]}"; do
+        if [[ $service == beat ]]; then continue; fi
+        until said=$(docker exec "$(container "$service")" sh -c "$(state_of "$service" '{{index .Config.Healthcheck.Test 1}}')" 2>&1); do
+            check_starts || return 1
+            if ((SECONDS >= limit)); then
+                printf '%s\n' "$said"
+                docker logs --tail 25 "$(container "$service")" 2>&1
+                printf 'error: %s does not answer within %s s.\n' "$service" "$HEALTH_SECONDS"
+                return 1
+            fi
+            sleep 1
+        done
+    done
+    check_starts
+}
+
+# note_starts / check_starts: how often the engine had to start each worker, and whether it had to once more since.
+declare -A STARTS=()
+note_starts() {
+    local service
+    for service in "${WORKERS[@]}"; do STARTS[$service]=$(state_of "$service" '{{.RestartCount}}'); done
+}
+check_starts() {
+    local service
+    for service in "${WORKERS[@]}"; do
+        if [[ $(state_of "$service" '{{.State.Status}} {{.RestartCount}}') != "running ${STARTS[$service]}" ]]; then
+            docker logs --tail 25 "$(container "$service")" 2>&1
+            printf 'error: %s does not stay up.\n' "$service"
+            return 1
+        fi
+    done
+}
+
 stop_payers() { compose stop "${PAYERS[@]}"; }

@@ -1,7 +1,7 @@
 # Runs on the server: one release from start to end, and the way back. Ends with the call's function, deploy_here.
 # shellcheck shell=bash disable=SC2153,SC2154
 
-NEW_IMAGE=${APP_IMAGE:-} OLD_IMAGE='' STAGE_REACHED=nothing
+NEW_IMAGE=${APP_IMAGE:-} NEW_APP_DB_PASSWORD=${APP_DB_PASSWORD:-} OLD_IMAGE='' STAGE_REACHED=nothing
 
 deploy_here() {
     trap 'rm -rf "$STAGE" "$STEP_LOG"' EXIT # until there is something to go back to
@@ -14,13 +14,16 @@ deploy_here() {
     trap 'exit 130' INT TERM HUP PIPE # PIPE: whoever started this is gone
     step "images" pull_images
     step "nginx: the new configuration" check_nginx
-    if [[ -n $OLD_IMAGE ]]; then step "what an interrupted deploy left" mend; fi
+    if [[ -n $OLD_IMAGE ]]; then
+        step "what an interrupted deploy left" mend || printf '  the release that serves is ill itself: the new one may mend that\n'
+        choose_services
+    fi
     if has_data; then step "backup" bash "$STAGE/bin/backup"; fi
     STAGE_REACHED=files
     step "files" place_files
     step "keys of the demo" make_demo_keys
     use_demo_keys
-    if is_demo; then write_variables >"$NEXCHANGE_ROOT/target.env"; fi
+    if is_demo; then place_variables; fi
     step "database, Redis, nginx" start_services
     keep_services
     if [[ -n $OLD_IMAGE ]]; then step "nginx: taken up" reload_nginx; fi
@@ -29,6 +32,7 @@ deploy_here() {
     step "tables, roles, reference data" compose run --rm -T release
     if [[ -n $OLD_IMAGE ]]; then replace_app; else first_app; fi
     step "the site through nginx" ask_site app
+    step "workers, still" check_starts
     conclude
 }
 
@@ -44,16 +48,19 @@ first_app() {
     step "app" compose up -d --no-deps app
     step "app is healthy" wait_healthy app
     step "workers" start_workers
+    note_starts
 }
 
 # replace_app: the new image serves beside the old one before that ends; nginx chooses by the flag, at each request.
 replace_app() {
     step "app_next" compose up -d --no-deps --force-recreate app_next
     step "app_next is healthy" wait_healthy app_next
+    step "app_next has pages to show" ask_app app_next
     mkdir -p "$(dirname "$FLAG")"
     touch "$FLAG"
     step "requests go to app_next" ask_site app_next
     step "workers" start_workers # before app, which still is the old one: if they fail, nothing needs replacing
+    note_starts
     step "last requests of the old release" drain
     STAGE_REACHED=app
     step "app" compose up -d --no-deps app
@@ -65,20 +72,27 @@ replace_app() {
 
 remove_next() { compose rm --stop --force app_next; }
 
-# mend: the flag, app_next, stopped payers and an app of another image stand only during a release. Finding one of them, the
-# running release is made whole with its own files and variables first; in a subshell, so that those of the new release stay
-# what they are.
+# mend: the flag, app_next, stopped payers, an app of another image and other files than those of the running release stand only
+# during a release. Finding one of them, the running release is made whole with its own files and variables first; in a
+# subshell, so that those of the new release stay what they are.
 mend() {
     if [[ -z $(container app_next) && ! -e $FLAG ]] && payers_run && runs app "$OLD_IMAGE"; then
         if [[ ! -d $STATE/good ]]; then keep_files; fi
-        return 0
+        if files_are_good; then return 0; fi
     fi
     put_files_back
     use_old_variables
+    keep_services
+    set_old_password
+    DEPLOY_SERVICES=yes start_services # none that is as it was is started anew
     if [[ -e $FLAG ]] || ! runs app "$OLD_IMAGE"; then restore_app; fi
     remove_next
     start_workers
 }
+
+# set_old_password: the release that failed may have given the site's role another one. Only `release` can tell; it changes no
+# table that it does not know.
+set_old_password() { if [[ ${NEW_APP_DB_PASSWORD:-} != "${APP_DB_PASSWORD:-}" ]]; then compose run --rm -T release; fi; }
 
 # restore_app: the old release in place of a new one, while app_next answers. If nobody does, the old one comes at once.
 restore_app() {
@@ -124,12 +138,16 @@ go_back() {
     trap - EXIT
     set +e
     ((status != 0)) || status=1
+    end_step
     if [[ $STAGE_REACHED != nothing && -n $OLD_IMAGE ]]; then
         printf '\nGoing back to %s\n' "$OLD_IMAGE"
         put_files_back
         use_old_variables
         keep_services
-        if [[ ${DEPLOY_SERVICES:-no} == yes ]]; then step "database, Redis, nginx, as before" start_services; fi
+        if [[ ${DEPLOY_SERVICES:-no} == yes ]]; then
+            step "database, Redis, nginx, as before" start_services
+            step "the site's password, as before" set_old_password
+        fi
         if [[ $STAGE_REACHED == app ]]; then
             step "app, as before" restore_app || kept=yes
         elif [[ -e $FLAG ]]; then
