@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -156,13 +157,20 @@ class FakeServer:
     def __init__(self, folder: Path) -> None:
         self.folder, self.root = folder, folder / "nexchange"
         self.home, self.programs = folder / "home", folder / "programs"
+        self.faults: dict[str, Any] = {}
+        if self.home.exists():
+            return
         for path in (self.root / "etc/nginx/ssl", self.root / "state", self.home, self.programs):
             path.mkdir(parents=True)
         for name, text in (("sudo", SUDO), ("sleep", "#!/bin/sh\nexec /bin/sleep 0.02\n")):
             (self.programs / name).write_text(text)
             (self.programs / name).chmod(0o755)
         (self.home / "state").write_text("{}")
-        self.faults: dict[str, Any] = {}
+
+    def copy(self, folder: Path) -> "FakeServer":
+        """Return another server with the same files and containers."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return FakeServer(folder)
 
     def stage(self, commit: str, nginx: str) -> Path:
         stage = self.root / "state" / f"incoming-1-{commit}"

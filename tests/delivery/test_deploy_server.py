@@ -16,12 +16,19 @@ def server(tmp_path) -> FakeServer:
     return FakeServer(tmp_path)
 
 
-@pytest.fixture
-def serving(server) -> FakeServer:
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory) -> FakeServer:
+    """A server after its first deploy, made once; each test changes a copy."""
+    server = FakeServer(tmp_path_factory.mktemp("deployed"))
     done = server.deploy("old")
     assert done.returncode == 0, done.stdout + done.stderr
     server.forget_calls()
     return server
+
+
+@pytest.fixture
+def serving(deployed, tmp_path) -> FakeServer:
+    return deployed.copy(tmp_path / "copy")
 
 
 def assert_old_serves(server: FakeServer) -> None:

@@ -33,6 +33,7 @@ def wait_until(condition, within_s=10.0):
     deadline = time.monotonic() + within_s
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
+    return condition()
 
 
 def runs(number):
@@ -224,13 +225,13 @@ def test_the_checks_inside_a_box_say_which_process_ends_them(checkout, tmp_path)
     file = tmp_path / "pid"
     env = checkout.environment(PRE_COMMIT_PID_FILE=str(file))
     inside = subprocess.Popen(["bash", ".pre-commit.sh", "--here"], cwd=checkout.folder, env=env, **PIPES)
-    wait_until(lambda: (checkout.folder / "lint").exists() and (checkout.folder / "lint").read_text().strip())
+    assert wait_until(lambda: (checkout.folder / "lint").exists() and (checkout.folder / "lint").read_text().strip())
 
     os.kill(int(file.read_text()), signal.SIGTERM)
     inside.communicate(timeout=20)
 
     assert inside.returncode == 143
-    assert not runs(int((checkout.folder / "lint").read_text()))
+    assert wait_until(lambda: not runs(int((checkout.folder / "lint").read_text())))
 
 
 def test_the_hook_can_be_run():
