@@ -177,6 +177,47 @@ def test_every_setting_that_may_be_chosen_on_a_server_is_handed_on(services):
     assert read - known - elsewhere == set()
 
 
+NUMBERS = {"GUNICORN_PORT": "8123", "POSTGIS_PORT_5432_TCP_PORT": "6543", "API_REQUESTS_PER_MINUTE": "77"}
+PLACES = {"APP_IMAGE", "NGINX_IMAGE", "POSTGIS_IMAGE", "REDIS_IMAGE", "CHAINS_IMAGE", "NEXCHANGE_ROOT"}
+TEXT = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+CHOSEN = sorted(
+    {
+        name
+        for match in re.findall(r"(?<!\$)\$\{([A-Z][A-Z0-9_]+)|^ +([A-Z][A-Z0-9_]+):$", TEXT, re.MULTILINE)
+        for name in match
+    }
+    - {""}
+    - PLACES
+)
+
+
+@pytest.fixture(scope="module")
+def unusual() -> dict[str, dict[str, Any]]:
+    return read_services(**{name: NUMBERS.get(name, f"unusual $ '{name}'") for name in CHOSEN})
+
+
+def test_the_variables_are_those_that_somebody_chooses():
+    assert len(CHOSEN) > 30
+    assert {"CSRF_TRUSTED_ORIGINS", "LITECOIN_RPC_URL", "ETHEREUM_ACCOUNT_KEY", "RENEW_SECONDS"} <= set(CHOSEN)
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_an_unusual_value_reaches_whoever_reads_it(unusual, name):
+    value = NUMBERS.get(name, f"unusual $ '{name}'")
+    readers = {service for service in unusual if value in (unusual[service].get("environment") or {}).values()}
+
+    of_release = {"POSTGIS_ENV_POSTGRES_PASSWORD", *(part for part in CHOSEN if part.startswith("DJANGO_SUPERUSER"))}
+    of_web = {"GUNICORN_PORT", "GUNICORN_WORKERS", "GUNICORN_THREADS", "STATIC_KEEP_HOURS"}
+    if name == "RENEW_SECONDS":
+        assert readers == {"nginx"}
+    elif name in of_release:
+        assert readers - {"postgis"} == {"release"}
+    elif name in of_web:
+        assert readers - {"nginx"} == {"app", "app_next"}
+    else:
+        assert readers >= APP_ROLES - {"keys"}
+
+
 def test_names_no_version_of_the_format_which_version_two_would_warn_about():
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 

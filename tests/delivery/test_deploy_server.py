@@ -407,3 +407,13 @@ def test_nginx_is_tried_with_the_values_that_it_will_have(serving):
 
     tried = next(call for call, _ in serving.calls() if call.endswith("nginx -t"))
     assert "--env GUNICORN_PORT=8000 --env API_REQUESTS_PER_MINUTE=77" in tried
+
+
+def test_the_profile_demo_brings_chains_and_a_miner_and_without_it_there_are_none(server, serving):
+    done = server.deploy("old", COMPOSE_PROFILES="other,demo", NEW_CHAINS_IMAGE=image("chains"))
+
+    assert done.returncode == 0, done.stderr
+    started = {name for name, one in server.containers().items() if one["status"] == "running"}
+    assert {"litecoin", "ethereum", "miner"} <= started
+    assert any(call == "docker-compose run --rm -T keys" for call, _ in server.calls())
+    assert not {"litecoin", "ethereum", "miner"} & set(serving.containers())
