@@ -4,11 +4,10 @@ import os
 import re
 import signal
 import subprocess
-import time
-from pathlib import Path
 
 import pytest
 
+from tests.delivery.processes import runs, wait_until
 from tests.delivery.wercker import ROOT
 
 FILTERS = (
@@ -27,20 +26,6 @@ COMMIT = ["git", "commit", "--allow-empty", "--message", "a change"]
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "start_new_session": True}
 # A check that has a child of its own, as npm and pytest have.
 LONG = "#!/bin/sh\nsleep 300 & echo $! >{file}\nwait\n"
-
-
-def wait_until(condition, within_s=10.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
-
-
-def runs(number):
-    try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 class Checkout:

@@ -5,11 +5,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.delivery.processes import runs, wait_until
 from tests.sources import ROOT
 
 SOURCE = "source bin/lib/steps.sh; source bin/lib/dependencies.sh;"
@@ -48,20 +48,6 @@ def git(folder, *arguments):
 
 
 # --- Steps and signals ---
-
-
-def wait_until(condition, within_s=10.0):
-    deadline = time.monotonic() + within_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
-
-
-def runs(number):
-    try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # A function whose program has a child of its own, as npm and apt-get have.
