@@ -27,9 +27,10 @@ registry_answers() { curl --silent --output /dev/null --max-time 2 --cacert "$CA
 
 # registry_digest TAG: what the site's repository has under it.
 registry_digest() {
-    curl --silent --fail --head --cacert "$CA_FILE" --user "$REGISTRY_USER:$REGISTRY_PASSWORD" \
+    curl --silent --fail --head --cacert "$CA_FILE" --config - \
         --header "Accept: application/vnd.docker.distribution.manifest.v2+json" \
-        "https://$REGISTRY_HOST/v2/nexchange/site/manifests/$1" | tr -d '\r' | sed -n 's/^Docker-Content-Digest: //Ip'
+        "https://$REGISTRY_HOST/v2/nexchange/site/manifests/$1" <<<"user = \"$REGISTRY_USER:$REGISTRY_PASSWORD\"" |
+        tr -d '\r' | sed -n 's/^Docker-Content-Digest: //Ip'
 }
 
 # stop_registry: with its images; the host's engine forgets the authority.
