@@ -243,6 +243,7 @@ def calls_of(host):
     return file.read_text().splitlines() if file.exists() else []
 
 
+@pytest.mark.slow
 def test_what_is_checked_is_named_by_the_hook_and_not_by_the_pushed_workflow(hooked):
     hooked.commit()
 
@@ -299,6 +300,7 @@ def test_an_output_of_another_commit_is_refused_by_name(hooked, monkeypatch):
     assert hooked.head() == ""
 
 
+@pytest.mark.slow
 def test_a_deploy_again_never_takes_the_output_of_another_commit(hooked):
     hooked.commit()
     hooked.push(check=True)
@@ -313,6 +315,7 @@ def test_a_deploy_again_never_takes_the_output_of_another_commit(hooked):
     assert len([call for call in calls_of(hooked) if "deploy" in call]) == 1  # the push's own
 
 
+@pytest.mark.slow
 def test_checks_know_what_a_build_takes_and_nothing_else_of_the_target(hooked):
     hooked.target.write_text(hooked.target.read_text() + "X_SERVICES_WAIT_SECONDS=7\n")
     hooked.commit()
@@ -325,6 +328,7 @@ def test_checks_know_what_a_build_takes_and_nothing_else_of_the_target(hooked):
     assert not (hooked.bare / "nexchange" / "build.env").exists()
 
 
+@pytest.mark.slow
 def test_branches_whose_names_look_alike_work_apart(hooked):
     hooked.commit()
 
@@ -414,6 +418,7 @@ def test_a_tree_that_cannot_be_unpacked_refuses_the_push(hooked):
     assert hooked.head() == ""
 
 
+@pytest.mark.slow
 def test_a_push_that_would_lose_commits_is_refused_before_anything_runs(hooked):
     hooked.commit()
     hooked.commit(build="true")

@@ -92,6 +92,7 @@ def test_a_stopped_step_does_what_its_traps_say_before_the_box_goes(project, box
     assert notes.index("trap") < next(at for at, note in enumerate(notes) if note.startswith("rm -fv"))
 
 
+@pytest.mark.slow
 def test_a_step_over_its_limit_gets_to_its_traps_too(project, box):
     project.write("moves", MOVES, 0o755)
     project.write("wercker.yml", config(script("./moves"), **{"command-timeout": 0.05}))
