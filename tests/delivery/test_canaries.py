@@ -13,6 +13,7 @@ import uuid
 
 import pytest
 
+from tests.delivery.processes import wait_until
 from tests.sources import ROOT
 
 SECRETS = {
@@ -167,3 +168,20 @@ def leaking_context():
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
     return packed.getvalue()
+
+
+@pytest.mark.docker  # like the rehearsal it wants the machine itself: in a container the kernel tells nothing
+def test_the_watch_sees_programs_that_live_for_a_moment_only(tmp_path):
+    seen = tmp_path / "programs.log"
+    command = [sys.executable, ROOT / "bin" / "lib" / "rehearse" / "arguments.py"]
+    with seen.open("w") as log, subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT) as watch:
+        assert wait_until(lambda: "watching" in seen.read_text()), seen.read_text()
+        for number in range(50):
+            subprocess.run(["/bin/true", f"moment-{number}"], check=True)
+        wait_until(lambda: "moment-49" in seen.read_text())
+        watch.terminate()
+
+    lines = seen.read_text().splitlines()
+    assert watch.returncode == 0
+    assert sum(line.startswith("/bin/true moment-") for line in lines) > 40
+    assert "programs were started" in lines[-1]
