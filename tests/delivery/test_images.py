@@ -11,6 +11,7 @@ import urllib.request
 import pytest
 
 from tests.delivery.engine import APP_IMAGE, Engine, docker, inspect, wait_for
+from tests.delivery.wercker import BOX
 from tests.sources import ROOT
 
 pytestmark = pytest.mark.docker
@@ -247,7 +248,8 @@ def test_no_secret_of_a_build_reaches_a_layer_or_the_history(tmp_path):
     )
     tag = "images-test-canary:latest"
     try:
-        subprocess.run(["docker", "build", "--quiet", "--tag", tag, tmp_path / "image"], check=True, env=environment)
+        build = ["docker", "build", "--quiet", "--tag", tag, "--build-arg", f"BASE_IMAGE={BOX}", tmp_path / "image"]
+        subprocess.run(build, check=True, env=environment)
         wanted = [spelling for canary in canaries.values() for spelling in spellings(canary)]
         found, searched = search_image(tag, [*wanted, b"manage.py"])
     finally:
