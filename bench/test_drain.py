@@ -21,7 +21,7 @@ from orders.models import Order
 from orders.open import open_order
 from orders.payout import follow_payouts, request_payouts
 from orders.quotes import make_quote
-from tests.flows.conftest import Exchange, exchange, keys  # noqa: F401 -- fixtures
+from tests.flows.conftest import Exchange, exchange  # noqa: F401 -- fixtures
 from wallets.deposits import deposit_entry
 from wallets.models import Address, ChainState, Deposit, Payout
 from wallets.send import send_due_attempts

@@ -20,7 +20,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from core.snapshot import forget_all
 from tests.databases import TestDatabase
 
-pytest_plugins = ("tests.plugin_nodes",)
+pytest_plugins = ("tests.plugin_nodes", "tests.plugin_exchange")
 
 
 def pytest_configure() -> None:

@@ -11,14 +11,11 @@ from django.core.management import CommandError, call_command
 from core import clock
 from demo.management.commands import demo_miner
 from demo.nodes import NotPlayMoney
-from tests.flows.conftest import keys
 from tests.nodes import ROOT
 from wallets.addresses import house_address
 from wallets.chains.core_rpc import CoreChain
 from wallets.chains.evm import EVMChain
 from wallets.chains.protocol import ChainError
-
-__all__ = ["keys"]
 
 
 @pytest.fixture

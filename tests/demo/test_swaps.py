@@ -12,9 +12,9 @@ from django.db import connections
 from demo import swaps
 from demo.customers import APICustomer, PageCustomer, SiteRefused
 from demo.management.commands import demo_swaps
-from tests.flows.conftest import Exchange, exchange, keys
+from tests.flows.conftest import Exchange, exchange
 
-__all__ = ["exchange", "keys"]
+__all__ = ["exchange"]
 pytestmark = pytest.mark.node
 
 

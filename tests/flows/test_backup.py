@@ -60,9 +60,9 @@ def stop_before(exchange: Exchange, order: Order, monkeypatch: pytest.MonkeyPatc
     """Bring a paid order to the moment of the backup: not requested yet, or requested and not signed."""
     exchange.pay(order)
     with monkeypatch.context() as patch:
-        patch.setattr("tests.flows.conftest.sign_payouts", lambda **_: 0)
+        patch.setattr("tests.exchange.sign_payouts", lambda **_: 0)
         if moment == "before the request":
-            patch.setattr("tests.flows.conftest.request_payouts", lambda **_: 0)
+            patch.setattr("tests.exchange.request_payouts", lambda **_: 0)
         go_on(exchange, 3)
     wanted = states.EXCHANGING if moment == "before the request" else states.PAYING
     assert exchange.reload(order).state == wanted

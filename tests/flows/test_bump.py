@@ -13,8 +13,6 @@ from wallets.reconcile import reconcile_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
 
-pytestmark = pytest.mark.node
-
 PAIRS = [("ETHLTC", "1", "ethereum"), ("LTCETH", "0.05", "litecoin")]
 
 

@@ -20,8 +20,6 @@ from wallets import states as wallet_states
 from wallets.models import Deposit
 from wallets.reconcile import reconcile_chain
 
-pytestmark = pytest.mark.node
-
 
 def deposits(order: Order) -> list[Deposit]:
     return list(Deposit.objects.filter(owner_ref=order.reference).order_by("pk"))

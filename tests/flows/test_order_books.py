@@ -10,8 +10,6 @@ from orders import states
 from orders.books import read_books
 from tests.flows.conftest import Exchange
 
-pytestmark = pytest.mark.node
-
 
 def test_shows_what_was_promised_paid_and_booked(exchange: Exchange, capsys: Any) -> None:
     order = exchange.open("ETHLTC", "1.5").order

@@ -1,15 +1,11 @@
 """Payouts that cannot be signed now do not hold up those behind them."""
 
-import pytest
-
 from orders import states
 from tests.flows.conftest import Exchange
 from wallets import states as wallet_states
 from wallets.freeze import freeze
 from wallets.models import Freeze, Payout
 from wallets.sign import sign_payouts
-
-pytestmark = pytest.mark.node
 
 
 def test_a_blocked_payout_goes_to_the_end_of_the_line(exchange: Exchange) -> None:

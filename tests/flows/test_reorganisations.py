@@ -11,8 +11,6 @@ from wallets.freeze import frozen_scopes, unfreeze
 from wallets.models import Deposit
 from wallets.reconcile import reconcile_chain
 
-pytestmark = pytest.mark.node
-
 PAIRS = [("ETHLTC", "1", "litecoin"), ("LTCETH", "0.05", "ethereum")]
 
 
@@ -104,6 +102,7 @@ def test_depth_6_after_the_payout_is_booked_and_stops_the_chain(
     unfreeze(scope=f"from:{asset.code}", because="seen", at=exchange.now(), by="test")
 
 
+@pytest.mark.node
 def test_a_replaced_deposit_never_counts_and_the_replacement_does(exchange: Exchange) -> None:
     order = exchange.open().order
     first = str(

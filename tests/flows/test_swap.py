@@ -8,8 +8,6 @@ from orders import states
 from tests.flows.conftest import Exchange
 from wallets.reconcile import reconcile_chain
 
-pytestmark = pytest.mark.node
-
 
 @pytest.mark.parametrize(("pair", "send"), [("ETHLTC", "1.5"), ("LTCETH", "0.05")])
 def test_promised_paid_and_booked_are_the_same(exchange: Exchange, pair: str, send: str) -> None:
