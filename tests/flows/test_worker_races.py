@@ -15,8 +15,10 @@ from tests.flows.conftest import Exchange
 from wallets import send, sign
 from wallets import states as wallet_states
 from wallets.models import Attempt, Coin, CoinHold, Deposit, NonceHold, Payout
+from wallets.paying.advice import gather_advice
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
+from wallets.signer import pay
 
 pytestmark = pytest.mark.node
 
@@ -87,9 +89,7 @@ def sign_one_each(exchange: Exchange, chain: str, monkeypatch: pytest.MonkeyPatc
 
     def sign_it(wanted: Payout) -> bool:
         node = exchange.client_of(chain)
-        fees = node.fee_quote()
-        nonce = node.next_nonce(sign.house_address(chain=chain, at=exchange.now()).address) if node.has_nonces else None
-        return sign._sign_one(wanted.pk, wanted.address, sign._Offer(node, fees, nonce, exchange.now()))
+        return sign._sign_one(wanted.pk, wanted.address, node, gather_advice(node, at=exchange.now()))
 
     return at_once(lambda: sign_it(first), lambda: sign_it(second))
 
@@ -101,7 +101,7 @@ def test_two_payouts_wanting_one_coin_or_nonce_are_both_paid_with_different_ones
     exchange.fund("litecoin", 50 * 10**8)
     orders = two_payouts(exchange, pair)
     chain = orders[0].get_asset.network
-    meet(sign, "sign_nonce" if chain == "ethereum" else "choose_coins")
+    meet(pay, "sign_nonce" if chain == "ethereum" else "choose_coins")
 
     results = sign_one_each(exchange, chain, monkeypatch)
 
@@ -122,8 +122,8 @@ def test_without_the_lane_lock_both_want_the_same_and_the_unique_hold_stops_one(
     exchange.fund("litecoin", 50 * 10**8)
     orders = two_payouts(exchange, pair)
     chain = orders[0].get_asset.network
-    meet(sign, "sign_nonce" if chain == "ethereum" else "choose_coins")
-    monkeypatch.setattr(sign, "lock_rows", without_lock)
+    meet(pay, "sign_nonce" if chain == "ethereum" else "choose_coins")
+    monkeypatch.setattr(pay, "lock_rows", without_lock)
 
     results = sign_one_each(exchange, chain, monkeypatch)
 

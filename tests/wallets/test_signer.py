@@ -1,4 +1,4 @@
-"""wallets.signer and the size of what it signs: no fee over the cap, no missing key unnoticed, no size understated."""
+"""wallets.signer.keys and the size of what it signs: no fee over the cap, no missing key unnoticed, no size understated."""
 
 import secrets
 from datetime import UTC, datetime
@@ -10,9 +10,9 @@ from embit.bip32 import HDKey
 
 from wallets.addresses import derive, house_text
 from wallets.chains.signing import build_and_sign_utxo
-from wallets.coins import size_vb
 from wallets.models import Address, Coin
-from wallets.signer import SignerRefused, sign_coins
+from wallets.signer.coins import size_vb
+from wallets.signer.keys import SignerRefused, sign_coins
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # A pay-to-witness-script-hash address: the largest output that a customer may ask for (BIP-173's test vector, re-encoded).

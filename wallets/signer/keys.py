@@ -18,7 +18,11 @@ from wallets.models import Coin
 
 
 class SignerRefused(Exception):
-    """What was asked for breaks a rule (cap, change path, amounts): nothing was signed."""
+    """What was asked for breaks a rule (cap, change path, amounts): nothing was signed. `code` is stable."""
+
+    def __init__(self, words: str, *, code: str = "signer_refused") -> None:
+        super().__init__(words)
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def sign_coins(
     else:
         fee_minor, change = fee_minor + change, 0
     if fee_minor > fee_cap_minor:
-        raise SignerRefused(f"fee {fee_minor} over the cap {fee_cap_minor}")
+        raise SignerRefused(f"fee {fee_minor} over the cap {fee_cap_minor}", code="fee_over_cap")
     inputs = [(c.txid, c.vout, c.amount_minor, c.address.branch, c.address.index) for c in coins]
     private = _keys(settings.KEY_FILE)[chain]["account_private"]
     raw, txid, vsize = build_and_sign_utxo(inputs, outputs, private)

@@ -1,0 +1,111 @@
+"""Sign a requested payout for the first time: coins or nonce held, bytes and id stored, all in one transaction.
+
+After that commit the payment exists; whatever happens, only these bytes (or ones that conflict with them) are sent.
+"""
+
+from django.db import transaction
+
+from core.locks import lock_rows
+from wallets import states
+from wallets.addresses import house_address
+from wallets.freeze import frozen_scopes, is_frozen
+from wallets.models import Attempt, ChainState, CoinHold, Deposit, NonceHold, Payout
+from wallets.scan_state import trusted_now
+from wallets.signer.advice import Advice, Outcome
+from wallets.signer.coins import CoinsShort, choose_coins, size_vb
+from wallets.signer.keys import SignerRefused, sign_coins, sign_nonce
+from wallets.signer.store import store_attempt
+
+
+class NotNow(Exception):
+    """The rows do not allow this signature at the moment; it may be asked for again."""
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(words)
+        self.code = code
+
+
+def sign_payout(payout_id: int, advice: Advice) -> Outcome:
+    """Sign attempt 1 of a requested payout, or say why not. Safe to repeat and to race: the payout's row decides.
+
+    Locks the chain's lane, the funding deposits and the payout. Raises nothing of its own: a refusal is an Outcome.
+    """
+    try:
+        with transaction.atomic():
+            payout, state = _claim(payout_id, advice)
+            sign = _sign_with_nonce if advice.gas else _sign_with_coins
+            attempt = sign(payout, state, advice)
+            states.PAYOUT.check(payout.state, states.SIGNED)
+            payout.state, payout.signed_at, payout.problem = states.SIGNED, advice.at, ""
+            payout.save(update_fields=("state", "signed_at", "problem"))
+            return Outcome(attempt_id=attempt.pk)
+    except (NotNow, CoinsShort, SignerRefused) as refusal:
+        return Outcome(code=refusal.code, words=str(refusal))
+
+
+def _claim(payout_id: int, advice: Advice) -> tuple[Payout, ChainState]:
+    """Lock the lane, the funding deposits and the payout, and look again whether it may be signed now. Raises: NotNow."""
+    funding_ids = Payout.objects.values_list("funded_by", flat=True).get(pk=payout_id)
+    (lanes, funding, payouts) = lock_rows(
+        ChainState.objects.filter(code=advice.chain),
+        Deposit.objects.filter(pk__in=funding_ids),
+        Payout.objects.filter(pk=payout_id, chain=advice.chain, state=states.REQUESTED).select_related("asset"),
+    )
+    if not payouts or not lanes:
+        raise NotNow("not_requested", "it was signed or refused meanwhile")
+    payout = payouts[0]
+    if is_frozen(payout.asset_id, {deposit.asset_id for deposit in funding}, frozen_scopes()):
+        raise NotNow("frozen", "payouts of this asset, or funded like this one, are frozen")
+    if any(deposit.state != states.CONFIRMED for deposit in funding) or len(funding) != len(set(funding_ids)):
+        raise NotNow("funding_unconfirmed", "a deposit that pays for it is not confirmed now")
+    if not all(trusted_now(chain=deposit.chain, at=advice.at) for deposit in funding):
+        raise NotNow("funding_chain_unread", "the chain that funds it has not been read within the last minutes")
+    return payout, lanes[0]
+
+
+def _sign_with_coins(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
+    rate = max(advice.fee_rate_minor, payout.asset.fee_rate_floor_minor)
+    coins = choose_coins(
+        chain=payout.chain,
+        height=state.height,
+        amount_minor=payout.amount_minor,
+        fee_cap_minor=payout.fee_cap_minor,
+        rate_minor=rate,
+    )
+    signed = sign_coins(
+        chain=payout.chain,
+        coins=coins,
+        address=payout.address,
+        amount_minor=payout.amount_minor,
+        fee_minor=size_vb(len(coins), 2) * rate,
+        fee_cap_minor=payout.fee_cap_minor,
+    )
+    CoinHold.objects.bulk_create(
+        CoinHold(chain=coin.chain, txid=coin.txid, vout=coin.vout, payout=payout) for coin in coins
+    )
+    return store_attempt(payout, signed, n=1, at=advice.at)
+
+
+def _sign_with_nonce(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
+    """The nonce comes from our rows, never from the node's pending count; the node is believed once, at the very start."""
+    nonce = state.next_nonce if state.next_nonce is not None else int(advice.first_nonce or 0)
+    sender = house_address(chain=payout.chain, at=advice.at).address
+    max_fee = min(advice.max_fee_minor, payout.fee_cap_minor // advice.gas)
+    if max_fee < advice.fee_rate_minor:
+        # Signed all the same, it would wait unmined and hold up every nonce behind it.
+        raise SignerRefused(f"the fee cap {payout.fee_cap_minor} does not pay for {advice.gas} gas at today's fees")
+    signed = sign_nonce(
+        chain=payout.chain,
+        chain_id=advice.chain_id,
+        nonce=nonce,
+        address=payout.address,
+        amount_minor=payout.amount_minor,
+        gas=advice.gas,
+        max_fee_minor=max_fee,
+        priority_minor=min(advice.priority_minor, max_fee),
+        fee_cap_minor=payout.fee_cap_minor,
+    )
+    NonceHold.objects.create(chain=payout.chain, sender=sender, nonce=nonce, payout=payout)
+    state.next_nonce = nonce + 1
+    state.save(update_fields=("next_nonce",))
+    return store_attempt(payout, signed, n=1, at=advice.at)
