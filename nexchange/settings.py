@@ -179,10 +179,7 @@ TICKER_KEEP = {"observations_h": 24, "all_rates_h": 24, "thinned_rate_s": 300, "
 
 # --- Orders ----------------------------------------------------------------------------------------------------------
 QUOTE_SECONDS = 60
-PAYMENT_WINDOW_MINUTES = 20
 CONFIRM_WINDOW_MINUTES = 60
-WAITING_HOURS = 72
-LIQUIDITY_HOURS = 6  # how long a paid order waits for our coins before its owner may have the deposit back, free
 FEE_MARGIN_PERCENT = 200  # a payout's fee is priced, and capped, at twice the node's advice
 PROMISES_PER_CLIENT = env.int("PROMISES_PER_CLIENT", default=10)  # open unfunded orders of one client network at a time
 PROMISED_SHARE_PERCENT = env.int(
@@ -193,7 +190,6 @@ SCAN_FRESH_SECONDS = 300  # a scan older than this says nothing about now
 DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began
 MIN_PEERS = env.int("MIN_PEERS", default=0 if SITE_MODE == "demo" else 3)
 BUMP_AFTER_MINUTES = env.int("BUMP_AFTER_MINUTES", default=30)  # then an unmined payout outbids itself
-UNDERPAYMENT_BPS = 50  # 0.5 %: within it the order executes pro rata at the promised rate
 DEMO_BLOCK_SECONDS = env.int("DEMO_BLOCK_SECONDS", default=5)  # between the blocks of the demo's local chains
 
 # --- Languages, files, security --------------------------------------------------------------------------------------

@@ -7,9 +7,10 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
 from core.locks import lock_rows
-from orders import states
+from orders import policy, states
 from orders.models import Order
-from orders.transition import move
+from orders.reasons import Reason
+from orders.transition import Turn, note
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.models import Deposit
 
@@ -41,15 +42,16 @@ def set_payout_address(*, order_reference: str, address: str, at: datetime, acto
             raise AddressFrozen
         refuse_own_addresses(chain_addresses={"address": (order.get_asset.network, target)})
         order.payout_address = target
-        move(
+        held = order.hold_reason == states.ADDRESS
+        goes_on = held and order.exception != states.REORG
+        note(
             order,
-            order.state,
             actor=actor,
-            reason="payout_address_set",
+            reason=Reason.PAYOUT_ADDRESS_SET,
             at=at,
+            hold=states.NO_HOLD if held else None,
+            turn=Turn(states.MACHINE, at + policy.MACHINE_WINDOW) if goes_on else None,
             also=("payout_address",),
-            next_actor=None if order.hold_reason == states.ADDRESS else order.next_actor,
-            deadline=None if order.hold_reason == states.ADDRESS else order.deadline,
         )
         return order
 
@@ -68,17 +70,7 @@ def set_refund_address(*, order_reference: str, address: str, at: datetime, acto
             raise RefundAddressSet
         refuse_own_addresses(chain_addresses={"address": (order.send_asset.network, target)})
         order.refund_address = target
-        move(
-            order,
-            order.state,
-            actor=actor,
-            reason="refund_address_set",
-            at=at,
-            hold=order.hold_reason,
-            also=("refund_address",),
-            next_actor=order.next_actor,
-            deadline=order.deadline,
-        )
+        note(order, actor=actor, reason=Reason.REFUND_ADDRESS_SET, at=at, also=("refund_address",))
         return order
 
 

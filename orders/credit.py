@@ -4,22 +4,22 @@ Claims the news of wallets.deposits; one transaction per deposit, safe to repeat
 order and the deposit are locked and looked at again before anything is done.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 
 from core.each import for_each
 from core.locks import lock_rows
 from core.money import Money
 from ledger.post import post_entries
-from orders import states
+from orders import policy, states
 from orders.journal import dust_entry, exchange_entry
 from orders.judge import judge
 from orders.models import Order, Promise
 from orders.pricing import gross_of
+from orders.reasons import Reason
 from orders.reserves import read_reserves
-from orders.transition import move
+from orders.transition import Turn, move, note, operators_turn, usual_turn
 from wallets.deposits import clear_news, decide, list_news
 from wallets.models import Deposit
 from wallets.states import CONFIRMED, CREDIT, DUST, REMOVED, SEEN, WAITING
@@ -52,7 +52,14 @@ def follow_deposit(*, deposit_id: int, reference: str, at: datetime) -> bool:
         _decide(order, deposit, at)
     else:
         if order.exception == states.REORG and not _missing(order):
-            move(order, order.state, actor="machine", reason="mined_again", at=at, exception=states.NONE)
+            note(
+                order,
+                actor="machine",
+                reason=Reason.MINED_AGAIN,
+                at=at,
+                exception=_waiting_exception(order),
+                turn=_turn_of(order, at),
+            )
         clear_news(deposit)
     return True
 
@@ -60,7 +67,7 @@ def follow_deposit(*, deposit_id: int, reference: str, at: datetime) -> bool:
 def _note_seen(order: Order, deposit: Deposit, at: datetime) -> None:
     if order.state in (states.AWAITING_DEPOSIT, states.EXPIRED, states.REFUNDED):
         Promise.objects.filter(order=order, closed_at=None).update(funded=True)
-        move(order, states.CONFIRMING, actor="machine", reason="deposit_seen", at=at)
+        move(order, states.CONFIRMING, actor="machine", reason=Reason.DEPOSIT_SEEN, at=at)
     clear_news(deposit)
 
 
@@ -68,18 +75,22 @@ def _note_removed(order: Order, deposit: Deposit, at: datetime) -> None:
     """The chain no longer knows the deposit: before crediting the order waits again, afterwards it is a case."""
     if deposit.disposition == "" and order.state == states.CONFIRMING and not _others(order, deposit):
         Promise.objects.filter(order=order, closed_at=None).update(funded=False)
-        move(order, states.AWAITING_DEPOSIT, actor="machine", reason="deposit_gone", at=at, exception=states.NONE)
-    elif deposit.disposition != "" and order.exception != states.REORG:
         move(
             order,
-            order.state,
+            states.AWAITING_DEPOSIT,
             actor="machine",
-            reason="deposit_gone",
+            reason=Reason.DEPOSIT_GONE,
+            at=at,
+            exception=states.NONE,
+        )
+    elif deposit.disposition != "" and order.exception != states.REORG:
+        note(
+            order,
+            actor="machine",
+            reason=Reason.DEPOSIT_GONE,
             at=at,
             exception=states.REORG,
-            hold=order.hold_reason,
-            next_actor=states.OPERATOR,
-            deadline=at + timedelta(hours=settings.WAITING_HOURS),
+            turn=operators_turn(at),
         )
     clear_news(deposit)
 
@@ -101,11 +112,19 @@ def _waiting_exception(order: Order) -> str:
     return waiting.values_list("reason", flat=True).first() or states.NONE
 
 
+def _turn_of(order: Order, at: datetime) -> Turn:
+    """Return whose turn it is once nothing is in doubt any more: the customer's, while a deposit blocks the order."""
+    waiting = Deposit.objects.filter(owner_ref=order.reference, disposition=WAITING).order_by("-pk")
+    if order.state == states.CONFIRMING and (deposit := waiting.first()) is not None:
+        return Turn(deposit.next_actor, deposit.deadline)
+    return usual_turn(order, order.state, at)
+
+
 def _decide(order: Order, deposit: Deposit, at: datetime) -> None:
     refund_fee = read_reserves()[order.send_asset_id].network_fee
     verdict = judge(order, deposit, refund_fee=refund_fee)
     if order.state in (states.AWAITING_DEPOSIT, states.EXPIRED, states.REFUNDED):
-        move(order, states.CONFIRMING, actor="machine", reason="deposit_seen", at=at)
+        move(order, states.CONFIRMING, actor="machine", reason=Reason.DEPOSIT_SEEN, at=at)
     if verdict.get is not None:
         _credit(order, deposit, verdict.get, at)
         return
@@ -114,7 +133,7 @@ def _decide(order: Order, deposit: Deposit, at: datetime) -> None:
         return
     if order.priced_at is None:
         Promise.objects.filter(order=order, closed_at=None).update(closed_at=at)
-    deadline = at + timedelta(hours=settings.WAITING_HOURS)
+    deadline = at + policy.WAITING_WINDOW
     decide(deposit, verdict.disposition, reason=verdict.exception, deadline=deadline, next_actor=states.CUSTOMER)
     _flag(order, verdict.exception, deadline, at)
 
@@ -123,23 +142,20 @@ def _keep_dust(order: Order, deposit: Deposit, at: datetime) -> None:
     """Dust blocks nothing: the order waits for its real deposit as if nothing had come."""
     decide(deposit, DUST, reason="dust")
     if order.state == states.CONFIRMING and not _others(order, deposit):
-        move(order, states.AWAITING_DEPOSIT, actor="machine", reason="dust", at=at, exception=states.NONE)
+        move(order, states.AWAITING_DEPOSIT, actor="machine", reason=Reason.DUST, at=at, exception=states.NONE)
     post_entries([dust_entry(deposit, at=at)])
 
 
 def _flag(order: Order, exception: str, deadline: datetime, at: datetime) -> None:
     """Raise the exception; only an order that stands still because of it gets a new next actor."""
     stands = order.state == states.CONFIRMING
-    move(
+    note(
         order,
-        order.state,
         actor="machine",
-        reason=exception.lower(),
+        reason=Reason(exception.lower()),
         at=at,
         exception=exception,
-        hold=order.hold_reason,
-        next_actor=states.CUSTOMER if stands else order.next_actor,
-        deadline=deadline if stands else order.deadline,
+        turn=Turn(states.CUSTOMER, deadline) if stands else None,
     )
 
 
@@ -153,9 +169,9 @@ def _credit(order: Order, deposit: Deposit, get: Money, at: datetime) -> None:
         order,
         states.EXCHANGING,
         actor="machine",
-        reason="credited",
+        reason=Reason.CREDITED,
         at=at,
-        hold="" if order.payout_address else states.ADDRESS,
+        hold=states.NO_HOLD if order.payout_address else states.ADDRESS,
         exception=_waiting_exception(order),
         also=("priced_at", "credited_send_minor", "credited_get_minor"),
     )

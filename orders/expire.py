@@ -1,16 +1,16 @@
 """Deadlines: unpaid orders expire once their chain has been read past the deadline; the rest goes to the operator."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from core.each import for_each
 from core.locks import lock_rows
-from orders import states
+from orders import policy, states
 from orders.models import Order, Promise
-from orders.transition import move
+from orders.reasons import Reason
+from orders.transition import Turn, move, note, operators_turn
 from wallets.models import Deposit
 from wallets.scan_state import scanned_since
 from wallets.states import WAITING
@@ -38,7 +38,7 @@ def _expire(reference: str, at: datetime) -> bool:
     if not orders:
         return False
     Promise.objects.filter(order=orders[0], closed_at=None).update(closed_at=at)
-    move(orders[0], states.EXPIRED, actor="machine", reason="not_paid_in_time", at=at)
+    move(orders[0], states.EXPIRED, actor="machine", reason=Reason.NOT_PAID_IN_TIME, at=at)
     return True
 
 
@@ -47,7 +47,7 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
 
     No machine decides about money then; the new deadline is the operator's. Returns how many orders moved.
     """
-    open_states = [state for state in states.FACES if state not in (states.AWAITING_DEPOSIT, *_RESTING)]
+    open_states = [state for state in states.FACES if state not in (states.AWAITING_DEPOSIT, *states.RESTING)]
     due = Order.objects.filter(state__in=open_states, deadline__lt=at).exclude(next_actor=states.OPERATOR)
     due = due.exclude(hold_reason=states.LIQUIDITY)  # these offer a refund instead, which stands until it is taken
     references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
@@ -75,20 +75,14 @@ def _offer(reference: str, at: datetime) -> bool:
     waiting = Order.objects.filter(reference=reference, state=states.EXCHANGING, hold_reason=states.LIQUIDITY)
     (orders,) = lock_rows(waiting.filter(next_actor=states.OPERATOR))
     if orders:
-        move(
+        note(
             orders[0],
-            states.EXCHANGING,
             actor="machine",
-            reason="refund_offered",
+            reason=Reason.REFUND_OFFERED,
             at=at,
-            hold=states.LIQUIDITY,
-            next_actor=states.CUSTOMER,
-            deadline=at + timedelta(hours=settings.WAITING_HOURS),
+            turn=Turn(states.CUSTOMER, at + policy.WAITING_WINDOW),
         )
     return bool(orders)
-
-
-_RESTING = (states.COMPLETED, states.EXPIRED, states.REFUNDED)
 
 
 @transaction.atomic
@@ -96,17 +90,7 @@ def _escalate(reference: str, at: datetime) -> bool:
     (orders,) = lock_rows(
         Order.objects.filter(reference=reference, deadline__lt=at).exclude(next_actor=states.OPERATOR)
     )
-    if not orders or orders[0].state in (states.AWAITING_DEPOSIT, *_RESTING):
+    if not orders or orders[0].state in (states.AWAITING_DEPOSIT, *states.RESTING):
         return False
-    order = orders[0]
-    move(
-        order,
-        order.state,
-        actor="machine",
-        reason="overdue",
-        at=at,
-        hold=order.hold_reason,
-        next_actor=states.OPERATOR,
-        deadline=at + timedelta(hours=settings.WAITING_HOURS),
-    )
+    note(orders[0], actor="machine", reason=Reason.OVERDUE, at=at, turn=operators_turn(at))
     return True

@@ -10,7 +10,7 @@ from fractions import Fraction
 from django.conf import settings
 
 from core.money import Money
-from orders import states
+from orders import policy, states
 from orders.models import Order
 from orders.pricing import pro_rata
 from wallets.models import Deposit
@@ -31,7 +31,7 @@ def judge(order: Order, deposit: Deposit, *, refund_fee: Money) -> Verdict:
 
     1. An order that was priced, or is on the way to a refund, takes no second deposit: SECOND.
     2. Seen (or mined) before the payment deadline and confirmed within the window: the promised rate holds.
-    3. Within 0.5 % of the promised amount it executes pro rata; else UNDERPAID or OVERPAID waits for a decision.
+    3. Within the tolerance of the promised amount it executes pro rata; else UNDERPAID or OVERPAID waits for a decision.
     4. What cannot pay for its own refund is dust.
     """
     amount = Money(deposit.amount_minor, order.send_asset)
@@ -50,7 +50,7 @@ def _exception(order: Order, deposit: Deposit, amount: Money, send: Money) -> st
     if not rate_holds(order, deposit):
         return states.PAID_LATE
     off = Fraction(abs((amount - send).minor), send.minor)
-    if off * 10_000 > settings.UNDERPAYMENT_BPS:
+    if off * 10_000 > policy.TOLERANCE_BPS:
         return states.UNDERPAID if amount < send else states.OVERPAID
     return states.NONE
 

@@ -58,6 +58,14 @@ class Order(models.Model):
                 | Q(deadline__isnull=False) & ~Q(next_actor=""),
                 name="order_open_has_deadline_and_actor",
             ),
+            models.CheckConstraint(
+                condition=~Q(payout_address="") | ~Q(state__in=(states.PAYING, states.SENT, states.COMPLETED)),
+                name="order_paid_to_an_address",
+            ),
+            models.CheckConstraint(
+                condition=~Q(payout_address="") | ~Q(state=states.EXCHANGING) | Q(hold_reason=states.ADDRESS),
+                name="order_without_address_is_held",
+            ),
         )
         indexes = (
             models.Index(fields=("state", "deadline"), name="order_by_deadline"),

@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
@@ -13,11 +13,12 @@ from accounts.tokens import create_anonymous_owner, repeat_token
 from core.errors import DomainError
 from core.references import make_reference
 from core.tokens import hash_token, make_token
-from orders import states
+from orders import policy, states
 from orders.idempotency import IdempotencyInProgress, IdempotencyRequest, find_replay
 from orders.limits import LiquidityShort, find_pair, payable_minor
 from orders.models import IdempotencyKey, Order, Promise
 from orders.quotes import Quote
+from orders.reasons import Reason
 from orders.reserves import read_reserves
 from orders.transition import record
 from wallets.addresses import check_customer_address, refuse_own_addresses, take_address
@@ -127,7 +128,7 @@ def _write(
     if user is None and client.anonymous_user:
         user, bearer = create_anonymous_owner(nonce=nonce, at=at)
     address = take_address(chain=quote.send.asset.network, owner_ref=reference, at=at)
-    payment_deadline = at + timedelta(minutes=settings.PAYMENT_WINDOW_MINUTES)
+    payment_deadline = at + policy.PAYMENT_WINDOW
     order = Order(
         reference=reference,
         user=user,
@@ -160,7 +161,7 @@ def _write(
         amount_minor=quote.get.minor + quote.network_fee.minor,
         client_ref=client.network,
     ).save(force_insert=True)
-    record(order, source="", actor="customer", reason="opened", at=at)
+    record(order, source="", actor="customer", reason=Reason.OPENED, at=at)
     if idempotency:
         IdempotencyKey.objects.create(
             scope=idempotency.scope, key=idempotency.key, body_hash=idempotency.body_hash, order=order

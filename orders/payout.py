@@ -1,18 +1,19 @@
 """Pay what an exchange owes: reserve coins and ask wallets for the payout, then follow it until it is confirmed."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from core.each import for_each
 from core.locks import lock_rows
 from core.money import Money
 from ledger.post import InsufficientFunds
-from orders import states
+from orders import policy, states
 from orders.models import Order, Promise
+from orders.reasons import Reason
 from orders.refund import follow_refund
-from orders.transition import move
+from orders.transition import Turn, move, note, operators_turn
 from wallets import states as wallet_states
 from wallets.models import Deposit, Payout
 from wallets.payouts import clear_payout_news, debt_of, list_payout_news, request_payout
@@ -26,7 +27,7 @@ def settle_purpose(reference: str) -> str:
 
 def request_payouts(*, asset: str, at: datetime, limit: int = 200) -> int:
     """Ask for the payouts of all exchanged orders that get `asset`, oldest first; return how many were asked for."""
-    ready = Order.objects.filter(state=states.EXCHANGING, get_asset_id=asset).exclude(hold_reason=states.ADDRESS)
+    ready = _payable(Order.objects.filter(get_asset_id=asset))
     references = list(ready.order_by("pk").values_list("reference", flat=True)[:limit])
     return for_each(references, lambda reference: request_order_payout(reference=reference, at=at))
 
@@ -42,12 +43,13 @@ def request_order_payout(*, reference: str, at: datetime) -> bool:
 
 
 def _lock(reference: str) -> Order | None:
-    (orders,) = lock_rows(
-        Order.objects.filter(reference=reference, state=states.EXCHANGING)
-        .exclude(hold_reason=states.ADDRESS)
-        .select_related("get_asset")
-    )
+    (orders,) = lock_rows(_payable(Order.objects.filter(reference=reference)).select_related("get_asset"))
     return orders[0] if orders else None
+
+
+def _payable(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """Narrow to what may be paid now. Without an address nothing is, whatever the hold says."""
+    return orders.filter(state=states.EXCHANGING).exclude(hold_reason=states.ADDRESS).exclude(payout_address="")
 
 
 def _request(reference: str, at: datetime) -> bool:
@@ -56,7 +58,7 @@ def _request(reference: str, at: datetime) -> bool:
         return False
     Promise.objects.filter(order=order, closed_at=None).update(closed_at=at)
     funded_by = Deposit.objects.filter(owner_ref=reference, disposition=CREDIT).values_list("pk", flat=True)
-    move(order, states.PAYING, actor="machine", reason="payout_requested", at=at)
+    move(order, states.PAYING, actor="machine", reason=Reason.PAYOUT_REQUESTED, at=at, hold=states.NO_HOLD)
     request_payout(
         purpose=settle_purpose(reference),
         owner_ref=reference,
@@ -72,15 +74,13 @@ def _request(reference: str, at: datetime) -> bool:
 def _hold(reference: str, at: datetime) -> bool:
     order = _lock(reference)
     if order is not None and order.hold_reason != states.LIQUIDITY:
-        move(
+        note(
             order,
-            order.state,
             actor="machine",
-            reason="waiting_liquidity",
+            reason=Reason.WAITING_LIQUIDITY,
             at=at,
             hold=states.LIQUIDITY,
-            next_actor=states.OPERATOR,
-            deadline=at + timedelta(hours=settings.LIQUIDITY_HOURS),
+            turn=Turn(states.OPERATOR, at + policy.LIQUIDITY_WINDOW),
         )
     return False
 
@@ -111,17 +111,10 @@ def follow_payout(*, payout_id: int, reference: str, at: datetime) -> bool:
 
 def _follow_settlement(order: Order, payout: Payout, at: datetime) -> None:
     if payout.state == wallet_states.BROADCAST and order.state == states.PAYING:
-        move(order, states.SENT, actor="machine", reason="payout_sent", at=at)
+        move(order, states.SENT, actor="machine", reason=Reason.PAYOUT_SENT, at=at)
     elif payout.state == wallet_states.CONFIRMED and order.state in (states.PAYING, states.SENT):
         order.completed_at = at
-        move(order, states.COMPLETED, actor="machine", reason="payout_confirmed", at=at, also=("completed_at",))
+        move(order, states.COMPLETED, actor="machine", reason=Reason.PAYOUT_CONFIRMED, at=at, also=("completed_at",))
     elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED, wallet_states.IN_DOUBT):
-        move(
-            order,
-            order.state,
-            actor="machine",
-            reason=f"payout_{payout.state.lower()}",
-            at=at,
-            next_actor=states.OPERATOR,
-            deadline=at + timedelta(hours=settings.WAITING_HOURS),
-        )
+        reason = Reason(f"payout_{payout.state.lower()}")
+        note(order, actor="machine", reason=reason, at=at, turn=operators_turn(at))

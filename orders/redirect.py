@@ -10,8 +10,9 @@ from orders import states
 from orders.limits import LiquidityShort
 from orders.models import Order
 from orders.payout import settle_purpose
+from orders.reasons import Reason
 from orders.refund import AddressesDiffer
-from orders.transition import move
+from orders.transition import move, note, usual_turn
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.models import Payout
 from wallets.payouts import PayoutNotRedirectable, debt_of, redirect_payout
@@ -54,16 +55,11 @@ def _redirect(order: Order, payout: Payout, address: str, at: datetime, actor: s
     else:
         order.refund_address, field = target, "refund_address"
         waits = order.state in (states.REFUNDING, states.REFUND_FAILED)
-    move(
-        order,
-        states.REFUNDING if order.state == states.REFUND_FAILED else order.state,
-        actor=actor,
-        reason="payout_redirected" if settles else "refund_redirected",
-        at=at,
-        hold=order.hold_reason,
-        also=(field,),
+    reason = Reason.PAYOUT_REDIRECTED if settles else Reason.REFUND_REDIRECTED
+    if order.state == states.REFUND_FAILED and not settles:
+        move(order, states.REFUNDING, actor=actor, reason=reason, at=at, also=(field,))
+    else:
         # An order that stood still because of this payout goes on by itself; any other is left as it is.
-        next_actor=None if waits else order.next_actor,
-        deadline=None if waits else order.deadline,
-    )
+        turn = usual_turn(order, order.state, at) if waits else None
+        note(order, actor=actor, reason=reason, at=at, turn=turn, also=(field,))
     return redirect_payout(payout, address=target, at=at)

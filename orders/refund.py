@@ -14,8 +14,9 @@ from orders import states
 from orders.journal import exchange_reference, refund_fee_entry
 from orders.limits import LiquidityShort
 from orders.models import Order
+from orders.reasons import Reason
 from orders.reserves import read_reserves
-from orders.transition import move
+from orders.transition import move, note
 from wallets import states as wallet_states
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.deposits import decide
@@ -96,17 +97,11 @@ def _refund(order: Order, deposit: Deposit, address: str, at: datetime, actor: s
     if not order.refund_address:
         order.refund_address, also = target, ("refund_address",)
     standing = free or order.state in (states.CONFIRMING, states.REFUND_FAILED)
-    move(
-        order,
-        states.REFUNDING if standing else order.state,
-        actor=actor,
-        reason="refund_asked",
-        at=at,
-        hold="" if free else order.hold_reason,
-        also=also,
-        next_actor=None if standing else order.next_actor,
-        deadline=None if standing else order.deadline,
-    )
+    if standing:
+        hold = states.NO_HOLD if free else None
+        move(order, states.REFUNDING, actor=actor, reason=Reason.REFUND_ASKED, at=at, hold=hold, also=also)
+    else:
+        note(order, actor=actor, reason=Reason.REFUND_ASKED, at=at, also=also)
     if free:
         reverse_entry(reference=exchange_reference(order), reason="no liquidity", at=at)
     else:
@@ -131,6 +126,7 @@ def follow_refund(order: Order, payout: Payout, *, at: datetime) -> None:
         known = [(debt_of(purpose), state) for purpose, state in refunds.values_list("purpose", "state")]
         paid = {debt for debt, state in known if state == wallet_states.CONFIRMED}
         if all(debt in paid for debt, _state in known):
-            move(order, states.REFUNDED, actor="machine", reason="refund_confirmed", at=at)
+            move(order, states.REFUNDED, actor="machine", reason=Reason.REFUND_CONFIRMED, at=at)
     elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED):
-        move(order, states.REFUND_FAILED, actor="machine", reason=f"refund_{payout.state.lower()}", at=at)
+        reason = Reason(f"refund_{payout.state.lower()}")
+        move(order, states.REFUND_FAILED, actor="machine", reason=reason, at=at)

@@ -1,23 +1,43 @@
-"""The only way an order changes state: check the table, set, record. The caller holds the order's row lock."""
+"""The only ways an order changes: `move` to another state, `note` what happened without moving.
 
-from datetime import datetime, timedelta
+The caller holds the order's row lock. Nothing changes the exception, the hold, the next actor or the deadline of an
+order but what names them: what a caller does not mention stays as it is.
+"""
 
-from django.conf import settings
+from dataclasses import dataclass
+from datetime import datetime
 
-from orders import states
+from orders import policy, states
 from orders.models import Order, Transition
+from orders.reasons import Reason
 
 
-def who_is_next(order: Order, at: datetime) -> tuple[str, datetime | None]:
-    """Return the next actor of the order's present state, and until when, before the operator is asked; pure."""
-    state, hold = order.state, order.hold_reason
-    if states.ORDER.is_final(state) or state in (states.EXPIRED, states.REFUNDED):
-        return states.NOBODY, None
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who acts next and until when; nobody has no deadline."""
+
+    actor: str
+    until: datetime | None
+
+
+def usual_turn(order: Order, state: str, at: datetime) -> Turn:
+    """Return who acts next once `order` is in `state`, nothing being out of the ordinary; pure."""
+    if state in states.RESTING:
+        return Turn(states.NOBODY, None)
     if state == states.AWAITING_DEPOSIT:
-        return states.CUSTOMER, order.payment_deadline
-    if hold == states.ADDRESS or state == states.REFUND_FAILED:
-        return states.CUSTOMER, at + timedelta(hours=settings.WAITING_HOURS)
-    return states.MACHINE, at + timedelta(minutes=settings.CONFIRM_WINDOW_MINUTES)
+        return Turn(states.CUSTOMER, order.payment_deadline)
+    if order.hold_reason == states.ADDRESS:
+        return Turn(states.CUSTOMER, at + policy.WAITING_WINDOW)
+    if order.hold_reason == states.LIQUIDITY:
+        return Turn(states.OPERATOR, at + policy.LIQUIDITY_WINDOW)
+    if state == states.REFUND_FAILED:
+        return operators_turn(at)
+    return Turn(states.MACHINE, at + policy.MACHINE_WINDOW)
+
+
+def operators_turn(at: datetime) -> Turn:
+    """Hand something to the operator."""
+    return Turn(states.OPERATOR, at + policy.WAITING_WINDOW)
 
 
 def move(
@@ -25,46 +45,48 @@ def move(
     target: str,
     *,
     actor: str,
-    reason: str,
+    reason: Reason,
     at: datetime,
     exception: str | None = None,
-    hold: str = "",
-    next_actor: str | None = None,
-    deadline: datetime | None = None,
+    hold: str | None = None,
+    turn: Turn | None = None,
     also: tuple[str, ...] = (),
 ) -> None:
-    """Move the locked `order` to `target` and record it: two statements. `also` names other changed fields to save.
+    """Move the locked `order` to another state and record it: two statements. `also` names other changed fields to save.
 
-    A target equal to the present state records a change of exception, hold or next actor without a move.
+    The turn passes to whoever the new state usually waits for, unless `turn` says otherwise. `exception` and `hold`
+    stay unless they are named; a hold is lifted by `hold=""`.
 
     Raises: core.states.IllegalTransition.
     """
     source = order.state
-    if target != source:
-        states.ORDER.check(source, target)
-    order.state, order.hold_reason = target, hold
-    if exception is not None:
-        order.exception = exception
-    actor_next, until = who_is_next(order, at)
-    order.next_actor = actor_next if next_actor is None else next_actor
-    order.deadline = until if deadline is None else deadline
-    order.transition_count += 1
-    order.save(
-        update_fields=(
-            "state",
-            "exception",
-            "hold_reason",
-            "next_actor",
-            "deadline",
-            "transition_count",
-            *also,
-        )
-    )
-    record(order, source=source, actor=actor, reason=reason, at=at)
+    states.ORDER.check(source, target)
+    order.state = target
+    changed = _change(order, exception, hold) + _give(order, turn or usual_turn(order, target, at))
+    _write(order, ("state", *changed, *also), source=source, actor=actor, reason=reason, at=at)
 
 
-def record(order: Order, *, source: str, actor: str, reason: str, at: datetime) -> None:
-    """Write the event of the order's present state: one statement. For `move` and for the opening of an order."""
+def note(
+    order: Order,
+    *,
+    actor: str,
+    reason: Reason,
+    at: datetime,
+    exception: str | None = None,
+    hold: str | None = None,
+    turn: Turn | None = None,
+    also: tuple[str, ...] = (),
+) -> None:
+    """Record what happened to the locked `order` without moving it: two statements.
+
+    Exception, hold, next actor and deadline stay as they are unless they are named.
+    """
+    changed = _change(order, exception, hold) + _give(order, turn)
+    _write(order, (*changed, *also), source=order.state, actor=actor, reason=reason, at=at)
+
+
+def record(order: Order, *, source: str, actor: str, reason: Reason, at: datetime) -> None:
+    """Write the event of the order's present state: one statement. For this module and for the opening of an order."""
     Transition.objects.create(
         order=order,
         seq=order.transition_count,
@@ -73,6 +95,29 @@ def record(order: Order, *, source: str, actor: str, reason: str, at: datetime) 
         exception=order.exception,
         hold_reason=order.hold_reason,
         actor=actor,
-        reason=reason,
+        reason=Reason(reason).value,
         at=at,
     )
+
+
+def _change(order: Order, exception: str | None, hold: str | None) -> tuple[str, ...]:
+    """Set what was named and return the fields to save: what was not named is not even written."""
+    changed: tuple[str, ...] = ()
+    if exception is not None:
+        order.exception, changed = exception, ("exception",)
+    if hold is not None:
+        order.hold_reason, changed = hold, (*changed, "hold_reason")
+    return changed
+
+
+def _give(order: Order, turn: Turn | None) -> tuple[str, ...]:
+    if turn is None:
+        return ()
+    order.next_actor, order.deadline = turn.actor, turn.until
+    return ("next_actor", "deadline")
+
+
+def _write(order: Order, fields: tuple[str, ...], *, source: str, actor: str, reason: Reason, at: datetime) -> None:
+    order.transition_count += 1
+    order.save(update_fields=(*fields, "transition_count"))
+    record(order, source=source, actor=actor, reason=reason, at=at)

@@ -160,6 +160,7 @@ class Payout(models.Model):
     class Meta:
         constraints = (
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payout_amount_positive"),
+            models.CheckConstraint(condition=~Q(address=""), name="payout_has_an_address"),
             models.CheckConstraint(
                 condition=Q(reserved_minor=models.F("amount_minor") + models.F("fee_cap_minor")),
                 name="payout_reserves_amount_and_fee_cap",

@@ -19,6 +19,7 @@ from core import clock
 from core.client import client_ref
 from core.errors import DomainError
 from core.money import Money
+from orders import policy
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.limits import Limits, find_pair, get_limits, get_terms, limits_of
 from orders.open import Client, Opened, find_opened, open_order
@@ -211,7 +212,7 @@ def _render(request: HttpRequest, form: Form, at: datetime, *, status: int = 200
         "span": span,
         "spans": list(SPANS),
         "at": at,
-        "payment_minutes": settings.PAYMENT_WINDOW_MINUTES,
+        "payment_minutes": policy.minutes(policy.PAYMENT_WINDOW),
         "confirm_minutes": settings.CONFIRM_WINDOW_MINUTES,
     }
     if form.quote:

@@ -18,37 +18,6 @@ _NETWORKS: dict[str, Promise] = {
     "ethereum": gettext_lazy("Ethereum network"),
 }
 
-_EVENTS: dict[str, Promise] = {
-    "opened": gettext_lazy("Order opened"),
-    "deposit_seen": gettext_lazy("Deposit seen"),
-    "deposit_gone": gettext_lazy("Deposit no longer in the chain"),
-    "mined_again": gettext_lazy("Deposit back in the chain"),
-    "credited": gettext_lazy("Deposit confirmed and exchanged"),
-    "dust": gettext_lazy("Deposit too small to use or send back"),
-    "not_paid_in_time": gettext_lazy("Payment time over"),
-    "overdue": gettext_lazy("Handed to our team"),
-    "payout_address_set": gettext_lazy("Payout address given"),
-    "refund_address_set": gettext_lazy("Refund address given"),
-    "waiting_liquidity": gettext_lazy("Waiting for our reserve"),
-    "refund_offered": gettext_lazy("Refund offered, free of charge"),
-    "payout_requested": gettext_lazy("Payout ordered"),
-    "payout_sent": gettext_lazy("Payout sent"),
-    "payout_confirmed": gettext_lazy("Payout confirmed"),
-    "payout_rejected": gettext_lazy("Payout stopped before sending"),
-    "payout_redirected": gettext_lazy("Payout goes to another address"),
-    "refund_redirected": gettext_lazy("Refund goes to another address"),
-    "payout_reverted": gettext_lazy("Payout failed on the chain"),
-    "refund_asked": gettext_lazy("Refund asked for"),
-    "refund_confirmed": gettext_lazy("Refund confirmed"),
-    "refund_rejected": gettext_lazy("Refund stopped before sending"),
-    "refund_reverted": gettext_lazy("Refund failed on the chain"),
-    "paid_late": gettext_lazy("Deposit came after the payment time"),
-    "underpaid": gettext_lazy("Deposit smaller than agreed"),
-    "overpaid": gettext_lazy("Deposit larger than agreed"),
-    "second": gettext_lazy("A second deposit arrived"),
-    "reorg": gettext_lazy("The chain was reorganised"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -62,11 +31,6 @@ class Notice:
 def network_name(network: str) -> str:
     """Name a network in words."""
     return str(_NETWORKS.get(network, network))
-
-
-def event_name(reason: str) -> str:
-    """Name what a transition records; a reason without words here is shown as it is stored."""
-    return str(_EVENTS.get(reason, reason.replace("_", " ")))
 
 
 def payout_state(state: str) -> str:

@@ -6,6 +6,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from django import template
 
 from core.money import EXACT, Money
+from orders.reasons import describe_reason
 from website import wording
 
 register = template.Library()
@@ -13,7 +14,7 @@ _DISPLAY = Context(prec=8, rounding=ROUND_HALF_EVEN)
 _EIGHT_PLACES = Decimal("0.00000001")
 
 register.filter("network_name", wording.network_name)
-register.filter("event_name", wording.event_name)
+register.filter("event_name", describe_reason)
 register.filter("payout_state", wording.payout_state)
 register.filter("deposit_state", wording.deposit_state)
 register.filter("why_waiting", wording.why_waiting)

@@ -1,0 +1,42 @@
+"""Every number that decides about an order, with its unit and its reason. Texts, documents and pages take them from here.
+
+What an operator may set by a variable stands in the settings (ENVIRONMENT lists it); what belongs to one asset or one
+network stands in that record.
+"""
+
+from datetime import timedelta
+from fractions import Fraction
+
+# A deposit this far below or above the promised amount executes by itself, pro rata. Wallets that round to few digits
+# stay within it; whoever sends a tenth less wanted something else and is asked. In basis points (1/10,000).
+TOLERANCE_BPS = 50
+
+# How long a fixed rate waits for the payment: long enough to open a wallet and to pass its checks.
+PAYMENT_WINDOW = timedelta(minutes=20)
+
+# How long a deposit waits for its owner's decision, and an operator's task for the operator: a weekend and a day.
+WAITING_WINDOW = timedelta(hours=72)
+
+# How long a paid order waits for our coins before its owner may have the deposit back, free.
+LIQUIDITY_WINDOW = timedelta(hours=6)
+
+# When a step that the machine should have made by itself is handed to the operator.
+MACHINE_WINDOW = timedelta(hours=1)
+
+
+def percent(bps: int) -> str:
+    """Spell basis points as people do: 50 is "0.5 %"."""
+    share = Fraction(bps, 100)
+    whole, rest = divmod(share, 1)
+    digits = f"{rest.numerator * 100 // rest.denominator:02d}".rstrip("0")
+    return f"{whole}.{digits} %" if digits else f"{whole} %"
+
+
+def minutes(window: timedelta) -> int:
+    """Return a window in whole minutes, for texts."""
+    return int(window // timedelta(minutes=1))
+
+
+def hours(window: timedelta) -> int:
+    """Return a window in whole hours, for texts."""
+    return int(window // timedelta(hours=1))
