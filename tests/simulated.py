@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 from eth_utils.address import to_checksum_address
 
+from orders.models import Order
 from tests.exchange import Exchange
+from wallets.addresses import house_address
 from wallets.chains.derivation import derive_address
 from wallets.chains.fake import FakeChain
+from wallets.models import Deposit, Payout
 
 # The public account key of nobody here: the customers' Litecoin addresses are derived from it.
 CUSTOMERS = (
@@ -49,6 +52,28 @@ class SimulatedExchange(Exchange):
     def client_of(self, chain: str) -> SimulatedNode:
         node: SimulatedNode = self.node_of(chain)
         return node
+
+    def fund(self, chain: str, minor: int, times: int = 1) -> None:
+        """Put coins into the house wallet and confirm them; a few blocks are enough here."""
+        address = house_address(chain=chain, at=self.now()).address
+        for _ in range(times):
+            self.node_of(chain).send(address, minor)
+        self.node_of(chain).mine(3)
+        self.scan(chain)
+
+    def settle(self, rounds: int = 6) -> None:
+        """Mine and tick until nothing changes any more, at most so often."""
+        before: list[object] = []
+        for _ in range(rounds):
+            super().settle(1)
+            now = [
+                list(Order.objects.order_by("pk").values_list("pk", "transition_count")),
+                list(Payout.objects.order_by("pk").values_list("pk", "state", "block_height")),
+                list(Deposit.objects.order_by("pk").values_list("pk", "state", "disposition")),
+            ]
+            if now == before:
+                return
+            before = list(now)
 
     def later(self, **span: float) -> None:
         """Let time pass, in words of `timedelta`, and mine a block on each chain, as nobody trusts an old tip."""

@@ -53,7 +53,11 @@ STEPS = {
     "attempt claimed for sending": Step("wallets.journal.append", "before", payout="SIGNED"),
     "attempt journaled": Step("wallets.journal.append", "after", payout="SIGNED"),
     # Without a condition: whoever sends before the commit dies here with nothing stored.
-    "node took it": Step("wallets.chains.core_rpc.CoreChain.broadcast wallets.chains.evm.EVMChain.broadcast", "after"),
+    "node took it": Step(
+        "wallets.chains.core_rpc.CoreChain.broadcast wallets.chains.evm.EVMChain.broadcast "
+        "wallets.chains.fake.FakeChain.broadcast",
+        "after",
+    ),
     "node's answer noted": Step("wallets.send._note", "after", payout="BROADCAST"),
     "order sent": Step("orders.payout.follow_payout", "after", order="SENT"),
     "payout's block recorded": Step("wallets.scan.record_block", "after", payout="BROADCAST", mined=True),
@@ -116,18 +120,21 @@ def _has_come(step: Step) -> bool:
     )
 
 
-def _arm(step: Step) -> None:
+def arm(step: Step, die: Callable[[], None], replace: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Let `die` be called at this step; `replace` puts the wrapped functions in their places."""
     for path in step.function.split():
         holder, _, name = path.rpartition(".")
-        _wrap(pkgutil.resolve_name(holder), name, step)
+        _wrap(pkgutil.resolve_name(holder), name, step, die, replace)
 
 
-def _wrap(holder: Any, name: str, step: Step) -> None:
+def _wrap(
+    holder: Any, name: str, step: Step, die: Callable[[], None], replace: Callable[[Any, str, Any], None]
+) -> None:
     original: Callable[..., Any] = getattr(holder, name)
 
     def die_if_due() -> None:
         if _has_come(step):
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         if step.when == "before":
@@ -137,7 +144,7 @@ def _wrap(holder: Any, name: str, step: Step) -> None:
             die_if_due()
         return result
 
-    setattr(holder, name, wrapped)
+    replace(holder, name, wrapped)
 
 
 def main() -> None:
@@ -151,7 +158,7 @@ def main() -> None:
     from wallets import tasks as wallet_tasks
 
     if os.environ["KILL_AT"]:
-        _arm(STEPS[os.environ["KILL_AT"]])
+        arm(STEPS[os.environ["KILL_AT"]], lambda: os.kill(os.getpid(), signal.SIGKILL))
     start, began = clock.now() + timedelta(seconds=int(os.environ["AHEAD_S"])), time.monotonic()
     wallet_tasks.check_journal()
     with clock.clock_reads(lambda: start + timedelta(seconds=time.monotonic() - began)):
