@@ -67,6 +67,7 @@ def get_terms(*, pair: Pair, at: datetime) -> tuple[Terms, Reserve]:
         rate=customer_rate(ask=rate.ask, spread_bps=pair.spread_bps),
         fee_bps=pair.fee_bps,
         network_fee=reserve.network_fee,
+        fee_cap=reserve.fee_cap,
         rate_at=rate.at,
     )
     return terms, reserve
@@ -79,9 +80,9 @@ def payable_minor(pair: Pair, reserve: Reserve) -> int:
     """
     if reserve.paused:
         return 0
-    payable = reserve.available.minor - reserve.network_fee.minor
+    payable = reserve.available.minor - reserve.fee_cap.minor
     if pair.unfunded_cap_minor is not None:
-        payable = min(payable, pair.unfunded_cap_minor - reserve.unfunded.minor - reserve.network_fee.minor)
+        payable = min(payable, pair.unfunded_cap_minor - reserve.unfunded.minor - reserve.fee_cap.minor)
     return max(payable, 0)
 
 

@@ -142,7 +142,7 @@ def _write(
         rate=quote.rate,
         fee_minor=quote.fee.minor,
         network_fee_minor=quote.network_fee.minor,
-        fee_cap_minor=quote.network_fee.minor,
+        fee_cap_minor=quote.fee_cap.minor,
         next_actor=states.CUSTOMER,
         deadline=payment_deadline,
         transition_count=1,
@@ -158,7 +158,7 @@ def _write(
     Promise(
         order=order,
         asset=quote.get.asset,
-        amount_minor=quote.get.minor + quote.network_fee.minor,
+        amount_minor=quote.get.minor + quote.fee_cap.minor,
         client_ref=client.network,
     ).save(force_insert=True)
     record(order, source="", actor="customer", reason=Reason.OPENED, at=at)

@@ -25,7 +25,8 @@ class Terms:
     get_asset: Asset
     rate: Decimal
     fee_bps: int
-    network_fee: Money  # in the get asset; also the cap of what the payout may cost us
+    network_fee: Money  # in the get asset: what the payout is expected to cost, charged to the customer
+    fee_cap: Money  # in the get asset: the most it may cost us
     rate_at: datetime  # when the market said so
 
 

@@ -68,6 +68,7 @@ class Quote:
     rate: Decimal
     fee: Money
     network_fee: Money
+    fee_cap: Money  # of what the payout may cost us; no part of the price
     made_at: datetime
     expires_at: datetime
     rate_at: datetime
@@ -122,6 +123,7 @@ def price_amount(*, pair: str, send: str | None = None, get: str | None = None, 
         rate=terms.rate,
         fee=priced.fee,
         network_fee=terms.network_fee,
+        fee_cap=terms.fee_cap,
         made_at=at,
         expires_at=at + timedelta(seconds=settings.QUOTE_SECONDS),
         rate_at=terms.rate_at,
@@ -170,6 +172,7 @@ def _signed(quote: Quote) -> Quote:
         "r": str(quote.rate),
         "f": str(quote.fee.minor),
         "n": str(quote.network_fee.minor),
+        "c": str(quote.fee_cap.minor),
         "m": _stamp(quote.made_at),
         "e": _stamp(quote.expires_at),
         "a": _stamp(quote.rate_at),
@@ -200,6 +203,7 @@ def _from_facts(facts: dict[str, object], token: str) -> Quote:
         rate=Decimal(str(facts["r"])),
         fee=Money(int(str(facts["f"])), base),
         network_fee=Money(int(str(facts["n"])), base),
+        fee_cap=Money(int(str(facts.get("c", facts["n"]))), base),  # a release earlier they were one
         made_at=_unstamp(int(str(facts["m"]))),
         expires_at=_unstamp(int(str(facts["e"]))),
         rate_at=_unstamp(int(str(facts["a"]))),

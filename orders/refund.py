@@ -55,8 +55,8 @@ def ask_refund(
 ) -> Payout:
     """Refund a WAITING deposit, or a credited one that we could not pay out for want of coins.
 
-    Locks the order, then the deposit; the second of two requests finds it decided. The customer's claim pays the network
-    fee, which is also the cap of what sending may cost; when the fault is ours, the house pays it.
+    Locks the order, then the deposit; the second of two requests finds it decided. The customer's claim pays the
+    network fee that is expected; what sending really costs, up to its cap, is the house's, all of it when the fault is ours.
 
     Raises: RefundNotPossible, AddressesDiffer, AddressInvalid and kin, AddressIsOurs, DepositTooSmall, LiquidityShort.
     """
@@ -86,7 +86,8 @@ def _refund(order: Order, deposit: Deposit, address: str, at: datetime, actor: s
         raise RefundNotPossible
     target = check_customer_address(chain=deposit.chain, text=address, field="address")
     refuse_own_addresses(chain_addresses={"address": (deposit.chain, target)})
-    fee = read_reserves()[deposit.asset_id].network_fee
+    reserve = read_reserves()[deposit.asset_id]
+    fee = reserve.network_fee
     amount = Money(deposit.amount_minor, deposit.asset)
     if not free:
         amount -= fee
@@ -111,7 +112,7 @@ def _refund(order: Order, deposit: Deposit, address: str, at: datetime, actor: s
         owner_ref=order.reference,
         address=target,
         amount=amount,
-        fee_cap=fee,
+        fee_cap=reserve.fee_cap,
         funded_by=[deposit.pk],
         at=at,
     )

@@ -12,15 +12,17 @@ from django.db import connection
 from core.models import Asset
 from core.money import Money
 from core.snapshot import Snapshot
+from wallets.paying.fees import expected_fee, fee_cap
 
 
 @dataclass(frozen=True, slots=True)
 class Reserve:
-    """`available` in minor units, never negative; `network_fee` what a payout is charged, and capped at."""
+    """`available` in minor units, never negative; `network_fee` is charged for a payout, `fee_cap` bounds its cost."""
 
     available: Money
     unfunded: Money  # promised to orders nobody has paid for yet
     network_fee: Money
+    fee_cap: Money
     paused: str  # why nothing may be promised now, in a code; empty when it may
     unpaid_of_client: int = 0  # how many unpaid orders the client asked about has, in all assets together
 
@@ -62,23 +64,12 @@ def read_reserves(client_ref: str = "") -> dict[str, Reserve]:
     return reserves
 
 
-def network_fee_of(asset: Asset, rate_minor: int) -> Money:
-    """Price a payout: its largest size at the node's advised rate with a margin, up to the next quote step.
-
-    The same figure is the hard cap of what the payout's transactions may cost us together, so the margin leaves room to
-    outbid ourselves when the chain gets busier.
-    """
-    rate = max(asset.fee_rate_floor_minor, rate_minor)
-    exact = asset.payout_units * rate * settings.FEE_MARGIN_PERCENT // 100
-    step = asset.quote_step
-    return Money(-(-exact // step) * step, asset)
-
-
 def _reserve(asset: Asset, free: int, unfunded: int, rate_minor: int, paused: str, unpaid: int) -> Reserve:
     # A fixed rate is a free option until it is paid for: unfunded promises together may hold only a share of the coins.
     share = (free + unfunded) * settings.PROMISED_SHARE_PERCENT // 100 - unfunded
     available = Money(max(min(free, share), 0), asset)
-    return Reserve(available, Money(unfunded, asset), network_fee_of(asset, rate_minor), paused, unpaid)
+    network_fee, cap = expected_fee(asset, rate_minor), fee_cap(asset, rate_minor)
+    return Reserve(available, Money(unfunded, asset), network_fee, cap, paused, unpaid)
 
 
 _kept = Snapshot(read_reserves)

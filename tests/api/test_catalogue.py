@@ -36,7 +36,7 @@ def test_a_currency_has_strings_of_eight_places(house, anyone):
 
     assert ltc["minimal_amount"] == "0.05000000"
     assert ltc["maximal_amount"] == "50.00000000"
-    assert ltc["withdrawal_fee"] == "0.00007200"
+    assert ltc["withdrawal_fee"] == "0.00001660"
     assert ltc["min_confirmations"] == 2
     assert ltc["is_crypto"] is True
     assert ltc["has_enabled_pairs"] is True

@@ -22,8 +22,8 @@ def test_prices_what_is_sent(house, anyone, at):
 
     assert price["amount_quote"] == 10
     # 10 LTC at 3000/100 LTC per ETH, 0.25 % spread, 0.5 % fee, less the network fee, down to the eighth place.
-    assert price["amount_base"] == Decimal("0.33059956")
-    assert price["price"] == Decimal("30.2480741354")
+    assert price["amount_base"] == Decimal("0.33079756")
+    assert price["price"] == Decimal("30.2299690481")
     assert price["timestamp"] == int(at.timestamp())
     assert price["pair"] == {"base": "ETH", "quote": "LTC"}
 

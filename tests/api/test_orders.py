@@ -141,7 +141,7 @@ def test_answers_a_new_order_with_everything_that_clients_read(house, anyone, at
     assert set(order) == ORDER_KEYS | {"token"}
     assert order["unique_reference"].startswith("O")
     assert order["amount_quote"] == "10.00000000"
-    assert order["amount_base"] == "0.33059956"
+    assert order["amount_base"] == "0.33079756"
     assert order["status_name"] == [[11, "INITIAL"]]
     assert order["user_provided_amount"] == 1
     assert order["payment_window"] == 20
@@ -153,7 +153,7 @@ def test_answers_a_new_order_with_everything_that_clients_read(house, anyone, at
     assert order["pair"]["fee_ask"] == Decimal("0.005")
     assert order["referral_code"][0]["code"] == ""
     assert order["price"]["rate"] == Decimal("30.075")
-    assert order["amount_usd"] == Decimal("990.1456822")
+    assert order["amount_usd"] == Decimal("990.7386922")
     assert order["amount_eur"] is None
     assert order["state"] == "awaiting_deposit"
     assert order["exception"] == "none"
@@ -167,7 +167,7 @@ def test_stores_what_it_answered(house, anyone):
     row = Order.objects.get()
     assert row.reference == order["unique_reference"]
     assert row.send_minor == 10 * 10**8
-    assert row.get_minor == 330599560000000000
+    assert row.get_minor == 330797560000000000
     assert row.deposit_address == order["deposit_address"]["address"]
     assert row.user.is_anonymous_owner
     assert AccessToken.objects.get().user == row.user

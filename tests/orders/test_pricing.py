@@ -18,7 +18,14 @@ ETH = Asset(code="ETH", scale=18, quote_step=10**10)
 
 def terms(rate: str = "35.7142857143", fee_bps: int = 50) -> Terms:
     return Terms(
-        Pair(name="ETHLTC"), LTC, ETH, Decimal(rate), fee_bps, Money(24 * 10**13, ETH), datetime(2026, 1, 1, tzinfo=UTC)
+        Pair(name="ETHLTC"),
+        LTC,
+        ETH,
+        Decimal(rate),
+        fee_bps,
+        Money(24 * 10**13, ETH),
+        Money(96 * 10**13, ETH),
+        datetime(2026, 1, 1, tzinfo=UTC),
     )
 
 

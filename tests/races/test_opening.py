@@ -75,13 +75,16 @@ def _spend_everything(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
     """Let eight customers ask at once for a quarter of the coins each; return what was promised and what there was."""
     free = read_reserves()["ETH"].available
     quotes = [make_quote(pair="ETHLTC", get="1", at=NOW) for _ in range(8)]
-    room = quotes[0].get + quotes[0].network_fee
+    room = quotes[0].get + quotes[0].fee_cap
 
     def tight(client_ref: str = "") -> dict[str, Reserve]:
         found = read_reserves(client_ref)
         taken = Promise.objects.filter(closed_at=None).aggregate(total=Sum("amount_minor"))["total"] or 0
         left = room + room + room - type(room)(int(taken), room.asset)
-        return {**found, "ETH": Reserve(left, type(room)(0, room.asset), found["ETH"].network_fee, "")}
+        return {
+            **found,
+            "ETH": Reserve(left, type(room)(0, room.asset), found["ETH"].network_fee, found["ETH"].fee_cap, ""),
+        }
 
     monkeypatch.setattr(opening, "read_reserves", tight)
     assert free.minor > 0

@@ -10,8 +10,8 @@ from embit.bip32 import HDKey
 
 from wallets.addresses import derive, house_text
 from wallets.chains.signing import build_and_sign_utxo
+from wallets.chains.sizes import size_vb
 from wallets.models import Address, Coin
-from wallets.signer.coins import size_vb
 from wallets.signer.keys import SignerRefused, sign_coins
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)

@@ -6,11 +6,9 @@ Spendable: our own change, and deposits or funding that were confirmed, all not 
 from django.db.models import Exists, OuterRef, Q
 
 from core.errors import DomainError
+from wallets.chains.sizes import size_vb
 from wallets.models import Attempt, Coin, CoinHold
 
-# Virtual bytes, rounded up: BIP-141 weights of version and counts, a P2WPKH input, and the largest output that an
-# address may ask for (P2WSH).
-BASE_VB, INPUT_VB, OUTPUT_VB = 11, 69, 43
 MOST_INPUTS = 20
 
 
@@ -19,11 +17,6 @@ class CoinsShort(DomainError):
 
     code = "coins_short"
     message = "The free coins do not cover this payout at the moment."
-
-
-def size_vb(inputs: int, outputs: int) -> int:
-    """Return an upper bound of the virtual size."""
-    return BASE_VB + INPUT_VB * inputs + OUTPUT_VB * outputs
 
 
 def choose_coins(*, chain: str, height: int, amount_minor: int, fee_cap_minor: int, rate_minor: int) -> list[Coin]:

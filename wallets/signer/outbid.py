@@ -7,9 +7,9 @@ from django.db import transaction
 
 from core.locks import lock_rows
 from wallets import states
+from wallets.chains.sizes import size_vb
 from wallets.models import ChainState, Coin, CoinHold, NonceHold, Payout
 from wallets.signer.advice import Advice, Outcome
-from wallets.signer.coins import size_vb
 from wallets.signer.keys import Signed, SignerRefused, sign_coins, sign_nonce
 from wallets.signer.store import store_attempt
 

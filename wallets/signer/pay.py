@@ -8,11 +8,12 @@ from django.db import transaction
 from core.locks import lock_rows
 from wallets import states
 from wallets.addresses import house_address
+from wallets.chains.sizes import size_vb
 from wallets.freeze import frozen_scopes, is_frozen
 from wallets.models import Attempt, ChainState, CoinHold, Deposit, NonceHold, Payout
 from wallets.scan_state import trusted_now
 from wallets.signer.advice import Advice, Outcome
-from wallets.signer.coins import CoinsShort, choose_coins, size_vb
+from wallets.signer.coins import CoinsShort, choose_coins
 from wallets.signer.keys import SignerRefused, sign_coins, sign_nonce
 from wallets.signer.store import store_attempt
 
