@@ -186,6 +186,7 @@ PROMISED_SHARE_PERCENT = env.int(
 )  # of an asset's spendable coins that unfunded orders may hold together
 MAX_TIP_AGE_SECONDS = {"litecoin": 5400, "ethereum": 600}  # an older tip stops crediting, expiring and paying
 SCAN_FRESH_SECONDS = 300  # a scan older than this says nothing about now
+READING_GAP_SECONDS = 60  # scans further apart than this (ordinary: 2 s) leave a gap, in which payments were seen late
 DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began
 MIN_PEERS = env.int("MIN_PEERS", default=0 if SITE_MODE == "demo" else 3)
 BUMP_AFTER_MINUTES = env.int("BUMP_AFTER_MINUTES", default=30)  # then an unmined payout outbids itself

@@ -49,6 +49,27 @@ class BlockSeen(models.Model):
         return f"{self.chain} {self.height} {self.hash}"
 
 
+class ReadingGap(models.Model):
+    """A time in which a chain was not read to its tip, mempool included: what arrived then was seen late, by our fault.
+
+    From the start of the last finished scan to the start of the first one after it. Written before anything that the new
+    scan finds, so that whoever judges a deposit knows of the gap. Short pauses between scans are none (READING_GAP_SECONDS).
+    """
+
+    chain = models.CharField(max_length=32)
+    began_at = models.DateTimeField()
+    ended_at = models.DateTimeField()  # moves on while scans do not finish
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("chain", "began_at"), name="reading_gap_begins_once"),
+            models.CheckConstraint(condition=Q(ended_at__gt=models.F("began_at")), name="reading_gap_has_length"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} from {self.began_at} to {self.ended_at}"
+
+
 class Address(models.Model):
     """An address of ours. `owner_ref` is the order it belongs to, for ever; empty for the house's own (branch 1)."""
 
@@ -91,6 +112,10 @@ class Deposit(models.Model):
     raw = models.TextField(blank=True)
     state = models.CharField(max_length=12, choices=_choices(states.DEPOSIT.states), default=states.SEEN)
     first_seen_at = models.DateTimeField()
+    # Whether `first_seen_at` may bind a rate: seen in a block, or unmined with a fee rate that was at least the node's
+    # bounded two-block advice then, and not in place of an earlier payment to the same order. Write-once. Else only the
+    # block's time counts (wallets.deposits.first_sight). Rows of a release that knew no such rule count.
+    sight_counts = models.BooleanField(default=True, db_default=True)
     block_height = models.BigIntegerField(null=True, blank=True)
     block_hash = models.CharField(max_length=80, blank=True)
     mined_at = models.DateTimeField(null=True, blank=True)  # the block's own time

@@ -4,6 +4,7 @@ Deposits become CONFIRMED and payouts CONFIRMED here, with their ledger entries 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from django.db import transaction
 from core.locks import lock_rows
 from ledger.post import post_entries
 from wallets import states
-from wallets.chains.protocol import Block, Tx
+from wallets.chains.protocol import Block, FeeQuote, Tx
 from wallets.confirm import confirm_deposits, confirm_payouts
 from wallets.deposits import reorg_entry
 from wallets.freeze import freeze, funded_from
@@ -45,12 +46,23 @@ def record_block(*, chain: str, block: Block, identity: str, at: datetime) -> bo
     return True
 
 
+@dataclass(frozen=True, slots=True)
+class Mempool:
+    """What a node's mempool was like when unmined transactions were read: what fees it took, and which ids it held."""
+
+    fees: FeeQuote
+    present: frozenset[str] | set[str]
+
+
 @transaction.atomic
-def note_mempool(*, chain: str, txs: Sequence[Tx], at: datetime) -> None:
-    """Record deposits that are not mined yet. Locks the chain's row, because a block may be recorded meanwhile."""
+def note_mempool(*, chain: str, txs: Sequence[Tx], mempool: Mempool, at: datetime) -> None:
+    """Record deposits that are not mined yet. Locks the chain's row, because a block may be recorded meanwhile.
+
+    Whether this first sight counts is stored with each (Deposit.sight_counts).
+    """
     if txs and _wanted(chain, txs):
         lock_rows(ChainState.objects.filter(code=chain))
-        _match(chain, txs, at, block=None)
+        _match(chain, txs, at, mempool=mempool)
 
 
 def list_unmined(*, chain: str) -> list[str]:
@@ -109,7 +121,9 @@ def _wanted(chain: str, txs: Sequence[Tx]) -> dict[str, Address]:
     return {row.address: row for row in Address.objects.filter(chain=chain, address__in=targets)} if targets else {}
 
 
-def _match(chain: str, txs: Sequence[Tx], at: datetime, *, block: Block | None) -> None:
+def _match(
+    chain: str, txs: Sequence[Tx], at: datetime, *, block: Block | None = None, mempool: Mempool | None = None
+) -> None:
     """Write the deposits among these transactions: new ones, ones seen before, ones that came back."""
     addresses = _wanted(chain, txs)
     if not addresses:
@@ -119,6 +133,7 @@ def _match(chain: str, txs: Sequence[Tx], at: datetime, *, block: Block | None) 
     own = set(Attempt.objects.filter(chain=chain, txid__in=txids).values_list("txid", flat=True))
     known = {(row.txid, row.position): row for row in Deposit.objects.filter(chain=chain, txid__in=txids)}
     asset = native_asset(chain)
+    replaced = _replaced(chain, {addresses[m.address].owner_ref for _, m in paying}, mempool) if mempool else set()
     fresh = []
     for tx, movement in paying:
         if tx.txid in own:
@@ -138,10 +153,21 @@ def _match(chain: str, txs: Sequence[Tx], at: datetime, *, block: Block | None) 
             amount_minor=movement.minor,
             raw=tx.raw or "",
             first_seen_at=at,
+            sight_counts=mempool is None or (mempool.fees.covers(tx) and address.owner_ref not in replaced),
         )
         _place(deposit, tx, block)
         fresh.append(deposit)
     Deposit.objects.bulk_create(fresh)
+
+
+def _replaced(chain: str, owners: set[str], mempool: Mempool) -> set[str]:
+    """Return the orders that saw an earlier payment which vanished unmined: what comes after it may be in its place.
+
+    Whether it was replaced or merely forgotten, not every node can say; so it is taken for replaced.
+    """
+    earlier = Deposit.objects.filter(chain=chain, owner_ref__in=owners - {""}, block_height=None)
+    gone = earlier.filter(state__in=(states.SEEN, states.REMOVED)).exclude(txid__in=mempool.present)
+    return set(gone.values_list("owner_ref", flat=True))
 
 
 def _meet_again(row: Deposit, block: Block | None) -> None:

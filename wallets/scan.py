@@ -10,10 +10,10 @@ from datetime import datetime
 
 from django.conf import settings
 
-from wallets.chains.protocol import Block, Chain, ChainError
+from wallets.chains.protocol import Block, Chain, ChainError, FeeQuote
 from wallets.models import BlockSeen, ChainState
-from wallets.record import list_unmined, note_absent, note_mempool, record_block, roll_back
-from wallets.scan_state import find_problem, get_state, note_problem, note_scanned
+from wallets.record import Mempool, list_unmined, note_absent, note_mempool, record_block, roll_back
+from wallets.scan_state import find_problem, get_state, note_gap, note_problem, note_scanned
 
 logger = logging.getLogger(__name__)
 BLOCKS_PER_SCAN = 100
@@ -47,12 +47,15 @@ def scan_chain(*, node: Chain, at: datetime, known_mempool: set[str]) -> ScanRep
         if problem:
             note_problem(chain=node.code, problem=problem)
             return ScanReport(problem=problem)
+        if fees.clamped:
+            logger.warning("%s: fees out of bounds: %s", node.code, fees.clamped)
+        note_gap(chain=node.code, started_at=at)
         rolled_back = _undo_reorganisation(node, state, at)
         blocks, caught_up = _read_blocks(node, tip.height, at, identity)
         if blocks and (blindness := find_blindness(node)):
             logger.warning("%s", blindness)
         if caught_up:
-            caught_up = _read_mempool(node, at, known_mempool)
+            caught_up = _read_mempool(node, fees, at, known_mempool)
         if caught_up:
             note_scanned(chain=node.code, started_at=at, fee_rate_minor=fees.per_unit_minor)
         return ScanReport(blocks=blocks, rolled_back=rolled_back, finished=caught_up)
@@ -108,13 +111,13 @@ def _read_blocks(node: Chain, tip_height: int, at: datetime, identity: str) -> t
     return read, last == tip_height
 
 
-def _read_mempool(node: Chain, at: datetime, known: set[str]) -> bool:
+def _read_mempool(node: Chain, fees: FeeQuote, at: datetime, known: set[str]) -> bool:
     """Record what is new in the mempool and what is gone from it; False when there is more to read than fits one scan."""
     present = set(node.list_mempool())
     unread = sorted(present - known)
     fresh = unread[:MEMPOOL_PER_SCAN]
     txs = [tx for tx in map(node.read_mempool_tx, fresh) if tx is not None]
-    note_mempool(chain=node.code, txs=txs, at=at)
+    note_mempool(chain=node.code, txs=txs, mempool=Mempool(fees, present), at=at)
     known &= present
     known.update(fresh)
     for txid in list_unmined(chain=node.code):

@@ -8,7 +8,7 @@ from django.db import transaction
 from core.assets import list_assets
 from core.models import Asset
 from wallets.chains.protocol import Tip
-from wallets.models import ChainState
+from wallets.models import ChainState, ReadingGap
 
 
 def native_asset(chain: str) -> Asset:
@@ -46,6 +46,29 @@ def note_problem(*, chain: str, problem: str) -> None:
     """Store why a scan did nothing. One statement; nothing else of the row changes."""
     with transaction.atomic():
         ChainState.objects.filter(code=chain).update(problem=problem[:300])
+
+
+def note_gap(*, chain: str, started_at: datetime) -> None:
+    """Store that nothing was read between the last finished scan and this one, when that was long ago. Safe to repeat.
+
+    Called before a scan records anything; until one finishes, each makes the same gap longer.
+    """
+    state = get_state(chain)
+    if state.scan_started_at is None:
+        return  # the first reading of all: nobody was promised anything yet
+    if started_at - state.scan_started_at > timedelta(seconds=settings.READING_GAP_SECONDS):
+        with transaction.atomic():
+            ReadingGap.objects.update_or_create(
+                chain=chain, began_at=state.scan_started_at, defaults={"ended_at": started_at}
+            )
+
+
+def was_interrupted(*, chain: str, moment: datetime) -> bool:
+    """Say whether our reading of the chain was interrupted across `moment`; one statement.
+
+    A payment that arrived shortly before may then have been seen only afterwards, or in its block alone.
+    """
+    return ReadingGap.objects.filter(chain=chain, began_at__lt=moment, ended_at__gte=moment).exists()
 
 
 def note_scanned(*, chain: str, started_at: datetime, fee_rate_minor: int) -> None:

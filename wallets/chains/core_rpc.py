@@ -4,12 +4,14 @@ The node needs txindex=1. Its wallet is never used: detection reads blocks, coin
 Calls: https://developer.bitcoin.org/reference/rpc/
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from embit.transaction import Transaction
 
+from wallets.chains.fees import FEE_BOUNDS, clamp
 from wallets.chains.protocol import (
     Block,
     ChainError,
@@ -29,6 +31,7 @@ _COIN = Decimal(10**8)
 _NOT_FOUND = -5
 _BAD_PARAMETER = -8
 _BATCH = 500
+_ANY_FEE_RATE = 0  # of sendrawtransaction: no bound of the node's own
 
 
 def minor(amount: Any) -> int:
@@ -95,11 +98,12 @@ class CoreChain:
 
     def read_mempool_tx(self, txid: str) -> Tx | None:
         try:
-            return _read_tx(self.rpc.call("getrawtransaction", txid, True))
+            tx, entry = self.rpc.batch([("getrawtransaction", [txid, True]), ("getmempoolentry", [txid])])
         except RPCError as error:
             if error.code == _NOT_FOUND:
                 return None
             raise ChainError(str(error)) from error
+        return replace(_read_tx(tx), rate_minor=_offered_rate(entry))
 
     def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         try:
@@ -129,7 +133,7 @@ class CoreChain:
         except Exception as error:  # noqa: BLE001 -- embit raises many kinds; whatever it is, these are no transaction
             return Refused("not_a_transaction", str(error))
         try:
-            said = self.rpc.call("sendrawtransaction", raw)
+            said = self.rpc.call("sendrawtransaction", raw, _ANY_FEE_RATE)
         except RPCError as error:
             return self._explain(txid, error)
         except ChainError as error:
@@ -145,11 +149,32 @@ class CoreChain:
         return Sent(txid) if state in ("mined", "mempool") else Refused(str(error.code), error.message)
 
     def fee_quote(self) -> FeeQuote:
-        """Return the advised rate per virtual byte, never below what the node relays."""
-        estimate = self._ask("estimatesmartfee", 4).get("feerate") or 0
-        info = self._ask("getmempoolinfo")
-        per_kb = max(minor(estimate), minor(info["mempoolminfee"]), minor(info["minrelaytxfee"]))
-        return FeeQuote(per_unit_minor=-(-per_kb // 1000))
+        """Hold three estimates and the mempool's own minimum together, within bounds; six blocks never cost more than two."""
+        steady, urgent, soon, info = self._batch(
+            [
+                ("estimatesmartfee", [6, "CONSERVATIVE"]),
+                ("estimatesmartfee", [2, "CONSERVATIVE"]),
+                ("estimatesmartfee", [2, "ECONOMICAL"]),
+                ("getmempoolinfo", []),
+            ]
+        )
+        bounds = FEE_BOUNDS[self.code]
+        notes: list[str] = []
+        relayed = max(minor(info["mempoolminfee"]), minor(info["minrelaytxfee"]))
+
+        def within(name: str, per_kb: int) -> int:
+            return clamp(name, -(-max(per_kb, relayed) // 1000), bounds.least, bounds.most, notes)
+
+        # Rounded down, as a payment's own rate is: who pays exactly what the node advises pays enough.
+        sight = max(_rate(soon), relayed) // 1000
+        fast = within("the advice for two blocks", max(_rate(urgent), _rate(soon)))
+        return FeeQuote(
+            per_unit_minor=min(within("the advice for six blocks", _rate(steady)), fast),
+            fast_minor=fast,
+            floor_minor=within("the relay fee", relayed),
+            sight_minor=min(sight, bounds.most),
+            clamped="; ".join(notes),
+        )
 
     def estimate_gas(self, address: str) -> int:
         return 0
@@ -189,6 +214,17 @@ class CoreChain:
 
     def next_nonce(self, address: str) -> int:
         return 0
+
+
+def _rate(estimate: dict[str, Any]) -> int:
+    """Return an estimate in minor units per 1,000 virtual bytes; 0 where the node has none."""
+    return minor(estimate.get("feerate") or 0)
+
+
+def _offered_rate(entry: dict[str, Any]) -> int:
+    """Return what a transaction offers per virtual byte: its own rate, or its unmined ancestors' when they pay less."""
+    own = minor(entry["fees"]["base"]) // max(int(entry["vsize"]), 1)  # an MWEB transaction may have no size at all
+    return min(own, minor(entry["fees"]["ancestor"]) // max(int(entry["ancestorsize"]), 1))
 
 
 def _time(seconds: Any) -> datetime:

@@ -4,12 +4,14 @@ Calls: https://ethereum.org/en/developers/docs/apis/json-rpc/ and `trace_block` 
 A transaction whose receipt says it failed moves nothing.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from wallets.chains.fees import FEE_BOUNDS, FeeBounds, clamp
 from wallets.chains.protocol import (
     Block,
     ChainError,
@@ -28,6 +30,7 @@ from wallets.chains.signing import read_signed_evm
 
 PLAIN_GAS = 21_000
 _BATCH = 500
+_FEE_BLOCKS = 6
 
 
 @distrust_answers
@@ -121,7 +124,11 @@ class EVMChain:
 
     def read_mempool_tx(self, txid: str) -> Tx | None:
         tx = self._ask("eth_getTransactionByHash", txid)
-        return _read_tx(tx, None, ()) if tx else None
+        if not tx or tx.get("blockNumber"):
+            return None
+        offered = int(tx.get("maxFeePerGas") or tx["gasPrice"], 16)
+        tip = int(tx.get("maxPriorityFeePerGas") or tx["gasPrice"], 16)
+        return replace(_read_tx(tx, None, ()), rate_minor=offered, priority_minor=tip)
 
     def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         tx, receipt = self._batch(("eth_getTransactionByHash", [txid]), ("eth_getTransactionReceipt", [txid]))
@@ -157,10 +164,20 @@ class EVMChain:
         return Sent(txid) if known else Refused(str(error.code), error.message)
 
     def fee_quote(self) -> FeeQuote:
-        """Return twice the latest base fee plus the advised tip as the most to offer: room for six full blocks."""
-        block, tip = self._batch(("eth_getBlockByNumber", ["latest", False]), ("eth_maxPriorityFeePerGas", []))
-        base, priority = int(block.get("baseFeePerGas", "0x0"), 16), int(tip, 16)
-        return FeeQuote(per_unit_minor=base + priority, max_fee_minor=2 * base + priority, priority_minor=priority)
+        """Hold the node's advised tip against what was mined in the last six blocks; base fee of the next block."""
+        latest, advised, history = self._batch(
+            ("eth_getBlockByNumber", ["latest", False]),
+            ("eth_maxPriorityFeePerGas", []),
+            ("eth_feeHistory", [hex(_FEE_BLOCKS), "latest", [10, 50, 75]]),
+            optional=(2,),
+        )
+        base, tips = _read_history(history)
+        return quote_gas(
+            FEE_BOUNDS[self.code],
+            base=_may_rise(int(latest.get("baseFeePerGas", "0x0"), 16)) if base is None else base,
+            advised_tip=int(advised, 16),
+            mined_tips=tips,
+        )
 
     def estimate_gas(self, address: str) -> int:
         """Return 21,000 for an address without code; for a contract what the node estimates, plus a fifth."""
@@ -188,6 +205,45 @@ class EVMChain:
 
     def next_nonce(self, address: str) -> int:
         return int(self._ask("eth_getTransactionCount", address, "latest"), 16)
+
+
+def _may_rise(base: int) -> int:
+    """Return the most a base fee can be one block later (EIP-1559: an eighth more)."""
+    return base + base // 8
+
+
+def _read_history(history: dict[str, Any] | None) -> tuple[int | None, list[tuple[int, ...]]]:
+    """Return the next block's base fee, and the 10th, 50th and 75th percentile of the tips of each block that had any."""
+    if not history or not history.get("baseFeePerGas"):
+        return None, []
+    tips = [tuple(int(tip, 16) for tip in block) for block in history.get("reward") or []]
+    return int(history["baseFeePerGas"][-1], 16), [block for block in tips if any(block)]
+
+
+def quote_gas(bounds: FeeBounds, *, base: int, advised_tip: int, mined_tips: list[tuple[int, ...]]) -> FeeQuote:
+    """Work out what to offer; pure.
+
+    The advised tip is believed up to twice what three quarters of the recently mined gas paid. A first sight counts
+    with the least tip that was mined lately on top of the next block's base fee.
+    """
+    notes: list[str] = []
+    tip = clamp("the advised tip", advised_tip, 0, bounds.most_tip, notes)
+    if mined_tips:
+        tip = min(tip, max(2 * max(block[2] for block in mined_tips), 1))
+    fast_tip = max([tip, *(min(block[2], bounds.most_tip) for block in mined_tips)])
+    least_tip = min([tip, *(block[0] for block in mined_tips)])
+    base = clamp("the base fee", base, 0, bounds.most, notes)
+    return FeeQuote(
+        per_unit_minor=max(base + tip, bounds.least),
+        max_fee_minor=max(2 * base + tip, bounds.least),
+        priority_minor=tip,
+        fast_minor=max(_may_rise(base) + fast_tip, bounds.least),
+        floor_minor=max(base, bounds.least),
+        base_minor=base,
+        sight_minor=base + least_tip,
+        sight_priority_minor=least_tip,
+        clamped="; ".join(notes),
+    )
 
 
 def _time(stamp: str) -> datetime:

@@ -31,7 +31,18 @@ from wallets.chains.signing import BadTransaction, build_and_sign_evm, script_of
 
 FAUCET_KEY = b"\x07" * 32
 CHAIN_ID = 31337
-FAUCET_FEE = 1000  # satoshi, or wei per gas, that a faucet payment offers
+GWEI = 10**9
+COIN_QUOTE = FeeQuote(10, fast_minor=12, floor_minor=1, sight_minor=12)
+GAS_QUOTE = FeeQuote(
+    per_unit_minor=2 * GWEI,
+    max_fee_minor=3 * GWEI,
+    priority_minor=GWEI,
+    fast_minor=2 * GWEI + GWEI // 8,
+    floor_minor=GWEI,
+    base_minor=GWEI,
+    sight_minor=2 * GWEI,
+    sight_priority_minor=GWEI,
+)
 
 
 class FakeChain:
@@ -49,7 +60,7 @@ class FakeChain:
         self.pool: dict[str, Candidate] = {}
         self.seen: dict[str, Candidate] = {}  # every transaction ever taken, to mine it again
         self.contracts: set[str] = set()
-        self.fees = FeeQuote(10) if not self.has_nonces else FeeQuote(2 * 10**9, 3 * 10**9, 10**9)
+        self.fees = GAS_QUOTE if self.has_nonces else COIN_QUOTE
         self.down, self.syncing, self.peers, self.lag = False, False, 8, 0
         self.lose_answers = 0  # so many broadcasts are taken, but their answers never arrive
         self.calls = 0
@@ -67,14 +78,14 @@ class FakeChain:
         for _ in range(blocks):
             self._append(tuple(self.pool.values()))
 
-    def send(self, address: str, minor: int) -> str:
-        """Pay from the faucet and return the transaction's id; it waits in the pool."""
-        return self._pay(address, minor, next(self._faucet), FAUCET_FEE)
+    def send(self, address: str, minor: int, *, rate: int | None = None) -> str:
+        """Pay from the faucet and return the transaction's id; it waits in the pool. `rate`: else twice the advice."""
+        return self._pay(address, minor, next(self._faucet), 2 * self.fees.sight_minor if rate is None else rate)
 
     def replace(self, txid: str, address: str, minor: int) -> str:
         """Let the faucet outbid its own unmined payment with another one; return the new id."""
-        claim, bid = self._sent[txid]
-        return self._pay(address, minor, claim, bid * 2)
+        claim, rate = self._sent[txid]
+        return self._pay(address, minor, claim, rate * 2)
 
     def send_internal(self, address: str, minor: int) -> str:
         """Let a contract pay `address` inside somebody's transaction: accounts alone."""
@@ -115,18 +126,19 @@ class FakeChain:
         self.rules.apply(block)
         self.pool = {k: c for k, c in self.pool.items() if c not in candidates}
 
-    def _pay(self, address: str, minor: int, claim: int, bid: int) -> str:
+    def _pay(self, address: str, minor: int, claim: int, rate: int) -> str:
         if self.has_nonces:
-            raw, _ = build_and_sign_evm(CHAIN_ID, claim, address, minor, 21_000, bid, bid, FAUCET_KEY)
+            raw, _ = build_and_sign_evm(CHAIN_ID, claim, address, minor, 21_000, rate, rate, FAUCET_KEY)
         else:
             vin = [TransactionInput(bytes.fromhex(FAUCET_TXID), claim, sequence=0xFFFFFFFD)]
-            rest = 1000 * 10**8 - minor - bid
-            vout = [TransactionOutput(minor, script_of(address)), TransactionOutput(rest, _nobody())]
-            raw = Transaction(vin=vin, vout=vout).serialize().hex()
+            paid = TransactionOutput(minor, script_of(address))
+            size = len(Transaction(vin=vin, vout=[paid, TransactionOutput(0, _nobody())]).serialize())
+            rest = 1000 * 10**8 - minor - rate * size
+            raw = Transaction(vin=vin, vout=[paid, TransactionOutput(rest, _nobody())]).serialize().hex()
         answer = self._take(raw)
         if not isinstance(answer, Sent):
             raise TypeError(f"the faucet's payment was refused: {answer}")
-        self._sent[answer.txid] = (claim, bid)
+        self._sent[answer.txid] = (claim, rate)
         return answer.txid
 
     # --- the contract ------------------------------------------------------------------------------------------------
@@ -162,7 +174,7 @@ class FakeChain:
 
     def read_mempool_tx(self, txid: str) -> Tx | None:
         self._listen()
-        return self.pool[txid].tx if txid in self.pool else None
+        return self.rules.offer(self.pool[txid]) if txid in self.pool else None
 
     def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         self._listen()

@@ -5,7 +5,7 @@ checked: a real node does that in the contract suite.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from embit.transaction import Transaction
@@ -81,6 +81,10 @@ class OutputRules:
     def outbids(self, new: Candidate, old: Candidate) -> bool:
         return new.bid > old.bid
 
+    def offer(self, candidate: Candidate) -> Tx:
+        """Return the unmined transaction with its rate; signatures, which a real one has, count as nothing."""
+        return replace(candidate.tx, rate_minor=max(candidate.bid, 0) * 2 // len(candidate.raw))
+
     def is_used(self, claim: tuple[str, int]) -> bool:
         return claim[0] != FAUCET_TXID and claim not in self.coins
 
@@ -134,6 +138,10 @@ class AccountRules:
 
     def outbids(self, new: Candidate, old: Candidate) -> bool:
         return new.bid * 10 >= old.bid * 11
+
+    def offer(self, candidate: Candidate) -> Tx:
+        """Return the unmined transaction with its rate; the faucet offers all of it as a tip."""
+        return replace(candidate.tx, rate_minor=candidate.bid, priority_minor=candidate.bid)
 
     def is_used(self, claim: tuple[str, int]) -> bool:
         return claim[1] < self.nonces.get(claim[0], 0)

@@ -43,6 +43,9 @@ class Tx:
     raw: str | None = None
     coinbase: bool = False
     hogex: bool = False  # Litecoin's peg-out carrier: its outputs mature after 6 blocks
+    # While unmined: what it offers per virtual byte (with its unmined ancestors, if they offer less) or per gas at most.
+    rate_minor: int | None = None
+    priority_minor: int = 0  # chains with gas: the most it offers as a tip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,31 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class FeeQuote:
-    """What the node advises. `per_unit_minor`: per virtual byte or gas; the other two for chains with gas alone."""
+    """What the node advises, brought within the network's bounds (wallets.chains.fees); per virtual byte or per gas.
+
+    `per_unit_minor` gets a payment mined within about six blocks, `fast_minor` within about two; below `floor_minor`
+    nodes do not even pass it on. Chains with gas: `base_minor` is the next block's base fee, `priority_minor` the advised
+    tip, `max_fee_minor` leaves room for six full blocks (2 x base + tip), `per_unit_minor` is base + tip.
+    `sight_minor` and `sight_priority_minor`: the least with which an unmined payment's first sight counts, see `covers`.
+    `clamped` says in words what was out of bounds, so that a payment built with this quote may not be mined; empty when
+    nothing was.
+    """
 
     per_unit_minor: int
     max_fee_minor: int = 0
     priority_minor: int = 0
+    fast_minor: int = 0
+    floor_minor: int = 0
+    base_minor: int = 0
+    sight_minor: int = 0
+    sight_priority_minor: int = 0
+    clamped: str = ""
+
+    def covers(self, tx: Tx) -> bool:
+        """Say whether an unmined transaction offers at least the bounded two-block advice; pure."""
+        if tx.rate_minor is None or tx.rate_minor < self.sight_minor:
+            return False
+        return min(tx.priority_minor, tx.rate_minor - self.base_minor) >= self.sight_priority_minor
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +152,19 @@ class Chain(Protocol):
     def list_mempool(self) -> list[str]: ...
 
     def read_mempool_tx(self, txid: str) -> Tx | None:
-        """Read an unmined transaction; None when it is gone meanwhile."""
+        """Read an unmined transaction and what it offers, in one request; None when it is gone or mined meanwhile."""
 
     def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         """Say where a transaction is. Only who gives its bytes can learn "conflicted": nodes forget what lost."""
 
     def broadcast(self, raw: str) -> Sent | Refused | Unknown:
-        """Send signed bytes; safe to repeat for ever. Known before, mined and mined long ago are all Sent."""
+        """Send signed bytes; safe to repeat for ever. Known before, mined and mined long ago are all Sent.
 
-    def fee_quote(self) -> FeeQuote: ...
+        The node's own opinion of what a fee may be is switched off: fees are bounded where they are signed.
+        """
+
+    def fee_quote(self) -> FeeQuote:
+        """Return the node's advice within our bounds, from several of its estimates; one request."""
 
     def estimate_gas(self, address: str) -> int:
         """Return the gas a plain payment to `address` needs (21,000 to a person, more to a contract); 0 without gas."""

@@ -1,9 +1,12 @@
 """The contract of every chain adapter, held by the fakes and by the real nodes alike."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.adapters.chains.conftest import Net
 from tests.nodes import FORWARD
+from wallets.chains.fees import FEE_BOUNDS
 from wallets.chains.protocol import Block, ChainError, Refused, Sent, Unknown
 from wallets.chains.registry import open_chain
 
@@ -327,16 +330,80 @@ def test_reading_a_block_costs_the_same_whatever_is_in_it(net: Net) -> None:
     assert net.calls() - start == for_empty
 
 
+def test_reading_an_unmined_payment_costs_at_most_two_questions(net: Net) -> None:
+    txid = net.driver.send(net.new_address(), net.coin)
+
+    start = net.calls()
+    net.chain.read_mempool_tx(txid)
+
+    assert net.calls() - start <= 2
+
+
 def test_gas_is_what_the_target_needs(net: Net) -> None:
     assert net.chain.estimate_gas(net.new_address()) == (21_000 if net.chain.has_nonces else 0)
 
 
-def test_advised_fees_are_positive_and_in_order(net: Net) -> None:
+def test_advised_fees_are_positive_in_order_and_within_bounds(net: Net) -> None:
     fees = net.chain.fee_quote()
 
-    assert fees.per_unit_minor > 0
+    bounds = FEE_BOUNDS[net.code]
+    assert bounds.least <= fees.floor_minor <= fees.per_unit_minor <= fees.fast_minor <= bounds.most
+    assert fees.sight_minor <= fees.fast_minor
     assert fees.max_fee_minor >= fees.priority_minor
     assert (fees.max_fee_minor > 0) == net.chain.has_nonces
+    assert (fees.base_minor + fees.priority_minor in (0, fees.per_unit_minor)) or not net.chain.has_nonces
+    assert fees.clamped == ""
+
+
+def test_an_ordinary_unmined_payment_offers_what_is_advised_for_two_blocks(net: Net) -> None:
+    unmined = net.chain.read_mempool_tx(net.driver.send(net.new_address(), net.coin))
+
+    assert unmined.rate_minor > 0
+    assert net.chain.fee_quote().covers(unmined)
+    assert not replace(net.chain.fee_quote(), sight_minor=unmined.rate_minor + 1).covers(unmined)
+
+
+def test_what_a_payment_of_ours_offers_is_what_was_signed(net: Net) -> None:
+    purse = net.fund()
+    raw, txid = purse.sign(net.new_address(), net.coin)
+    net.chain.broadcast(raw)
+
+    # 5,000 for a P2WPKH payment of 141 virtual bytes; the fake counts no witness but whatever bytes there are.
+    offered = net.chain.read_mempool_tx(txid).rate_minor
+    assert offered == 3 * 10**9 if net.chain.has_nonces else offered in (35, 5000 * 2 // len(raw))
+    net.driver.mine(1)
+
+
+def test_a_payment_that_was_mined_is_not_read_as_unmined(net: Net) -> None:
+    txid = net.driver.send(net.new_address(), net.coin)
+    net.driver.mine(1)
+
+    assert net.chain.read_mempool_tx(txid) is None
+
+
+@pytest.mark.node
+def test_a_fee_above_what_the_node_thinks_wise_is_sent_all_the_same(coin_net: Net) -> None:
+    purse = coin_net.fund()
+    raw, txid = purse.sign(coin_net.new_address(), coin_net.coin, bid=400)  # 0.02 LTC: over Core's own 0.1 a kilobyte
+
+    assert coin_net.chain.broadcast(raw) == Sent(txid)
+    coin_net.driver.mine(1)
+
+
+@pytest.mark.node
+def test_a_payment_that_waits_for_a_cheap_parent_offers_what_both_offer_together(litecoin_node) -> None:
+    net = Net("litecoin", litecoin_node, open_chain("litecoin", litecoin_node.url), is_fake=False)
+    purse = net.fund()
+    parent, parent_id = purse.sign(net.new_address(), net.coin)
+    net.chain.broadcast(parent)
+    change = 4 * net.coin - 5000
+    purse.unspent = replace(purse.unspent, txid=parent_id, vout=1, minor=change)
+    child, child_id = purse.sign(net.new_address(), net.coin, bid=3)
+    net.chain.broadcast(child)
+
+    own, together = 15_000 // 141, 20_000 // 282
+    assert net.chain.read_mempool_tx(child_id).rate_minor in (together, together + 1) != own
+    litecoin_node.mine(1)
 
 
 @pytest.mark.node

@@ -24,6 +24,12 @@ class ScriptedNode:
             raise answer
         return answer
 
+    def batch(self, questions: list[tuple[str, list[Any]]]) -> list[Any]:
+        return [self.call(method) for method, _ in questions]
+
+
+ENTRY = {"vsize": 100, "ancestorsize": 100, "fees": {"base": Decimal("0.00002"), "ancestor": Decimal("0.00002")}}
+
 
 def chain(**answers: Any) -> CoreChain:
     adapter = CoreChain("litecoin", "http://localhost")
@@ -62,7 +68,7 @@ def test_confidential_inputs_and_outputs_in_the_mempool_are_skipped() -> None:
         "vout": [{"ismweb": True, "output_id": "bb"}, output(0, "0.00000001", {"address": "alice"})],
     }
 
-    tx = chain(getrawtransaction=mixed).read_mempool_tx(TXID)
+    tx = chain(getrawtransaction=mixed, getmempoolentry=ENTRY).read_mempool_tx(TXID)
 
     assert (tx.movements, tx.spends) == ((Movement("0", "alice", 1),), (("02" * 32, 3),))
 
@@ -70,7 +76,7 @@ def test_confidential_inputs_and_outputs_in_the_mempool_are_skipped() -> None:
 def test_an_output_that_several_keys_share_is_nobodys_movement() -> None:
     shared = {"txid": TXID, "vin": [], "vout": [output(0, "1", {"addresses": ["alice", "bob"]})]}
 
-    assert chain(getrawtransaction=shared).read_mempool_tx(TXID).movements == ()
+    assert chain(getrawtransaction=shared, getmempoolentry=ENTRY).read_mempool_tx(TXID).movements == ()
 
 
 @pytest.mark.parametrize(
@@ -106,6 +112,31 @@ def test_a_node_that_is_behind_its_headers_is_syncing() -> None:
 
     assert node.tip().syncing
     assert node.tip().peers == 8
+
+
+@pytest.mark.parametrize(
+    ("base", "size", "with_ancestors", "ancestor_size", "rate"),
+    [
+        ("0.00002", 100, "0.00002", 100, 20),
+        ("0.00001999", 100, "0.00001999", 100, 19),
+        ("0.0001", 100, "0.000101", 300, 33),  # a rich child does not carry its poor parent all the way
+        ("0.0001", 100, "0.01", 200, 100),  # and a rich parent carries nobody
+    ],
+)
+def test_an_unmined_payment_offers_no_more_than_with_its_ancestors(
+    base, size, with_ancestors, ancestor_size, rate
+) -> None:
+    fees = {"base": Decimal(base), "ancestor": Decimal(with_ancestors)}
+    entry = {"vsize": size, "ancestorsize": ancestor_size, "fees": fees}
+    paid = {"txid": TXID, "vin": [], "vout": []}
+
+    assert chain(getrawtransaction=paid, getmempoolentry=entry).read_mempool_tx(TXID).rate_minor == rate
+
+
+def test_a_transaction_that_left_the_mempool_meanwhile_is_gone() -> None:
+    gone = RPCError(-5, "Transaction not in mempool")
+
+    assert chain(getrawtransaction={"txid": TXID}, getmempoolentry=gone).read_mempool_tx(TXID) is None
 
 
 def test_an_error_that_is_not_about_the_transaction_is_not_its_absence() -> None:
