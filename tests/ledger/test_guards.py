@@ -89,6 +89,19 @@ def test_legs_of_nothing_are_refused(raw):
         write_legs(raw, ("chain:spendable", "LTC", 0), ("capital", "LTC", 0))
 
 
+@pytest.mark.parametrize(
+    ("entry_id", "account_id"),
+    [("-1", "id"), ("(SELECT id FROM ledger_entry LIMIT 1)", "-id")],
+    ids=["no such entry", "no such account"],
+)
+def test_a_posting_cannot_name_what_is_not_there(raw, entry_id, account_id):
+    """Amounts that would balance, so that nothing but the missing row is wrong."""
+    account = "(SELECT min(id) AS id FROM ledger_ledgeraccount) a"
+    legs = f"SELECT {entry_id}, {account_id}, v FROM {account}, (VALUES (1), (-1)) l(v)"
+    with pytest.raises(psycopg2.errors.ForeignKeyViolation, match="names what is not there"):
+        run(raw, f"INSERT INTO ledger_posting (entry_id, account_id, amount_minor) {legs}")
+
+
 def test_nothing_is_added_to_an_old_entry_not_even_a_balanced_pair(raw):
     with pytest.raises(psycopg2.errors.RestrictViolation, match="nothing may be added"):
         write_legs(raw, ("chain:spendable", "LTC", 5), ("capital", "LTC", -5), under=OLD_ENTRY)
