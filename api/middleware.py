@@ -7,7 +7,6 @@ browser and messages are for pages. The API sets no cookie and reads none.
 import re
 from collections.abc import Callable
 
-from django.conf import settings
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.template.response import SimpleTemplateResponse
@@ -17,6 +16,7 @@ from django.utils.cache import patch_vary_headers
 
 from api.errors import error_response
 from api.prefix import PREFIX, language_of
+from core.intake import is_too_large
 
 _API = re.compile(f"/{PREFIX}")
 _CORS = {
@@ -64,8 +64,8 @@ class APIMiddleware:
             request.path += "/"
         if "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
             return error_response(411)  # Django reads no body without a length: it would look empty
-        if _length(request) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            return error_response(413)  # unread; the server throws away what still arrives
+        if is_too_large(request):
+            return error_response(413)
         response = self._dispatch(request)
         if response.status_code >= 400 and response.get("Content-Type") != "application/json":  # noqa: PLR2004 -- errors
             response = error_response(response.status_code)
@@ -81,8 +81,3 @@ def _call_view(request: HttpRequest) -> HttpResponse:
     request.resolver_match = match
     response = match.func(request, *match.args, **match.kwargs)
     return response.render() if isinstance(response, SimpleTemplateResponse) else response
-
-
-def _length(request: HttpRequest) -> int:
-    text = request.META.get("CONTENT_LENGTH") or "0"
-    return int(text) if text.isascii() and text.isdigit() else 0

@@ -11,13 +11,14 @@ from accounts.tokens import find_user
 from api.errors import NotFound, handle_exception
 from api.wire import JSONParser, JSONRenderer
 from core import clock
-from core.throttle import count_address, count_request
+from core.throttle import count_address
 
 
 class Resource(APIView):
     """Public by default: the bearer is not even read. `reads_bearer` makes it known as `self.user` and `self.bearer`.
 
-    An unknown bearer, `null` among them, is an anonymous caller and counts by address.
+    Everybody counts by network, before anything is looked up: a bearer is had with any order, so one that raised the
+    limit would lift it.
     """
 
     reads_bearer: ClassVar[bool] = False
@@ -29,15 +30,11 @@ class Resource(APIView):
     def initial(self, request: Request, *_args: Any, **_path: Any) -> None:
         """Prepare one request: time, caller, limit; one statement at most, for a bearer that may be real."""
         self.at = clock.now()
+        count_address(request, at_s=int(self.at.timestamp()))
         self.bearer, self.user = "", None
         if self.reads_bearer:
             self.bearer = _read_bearer(request)
             self.user = find_user(self.bearer) if self.bearer else None
-        at_s = int(self.at.timestamp())
-        if self.user:
-            count_request(who=f"user:{self.user.pk}", at_s=at_s)
-        else:
-            count_address(request, at_s=at_s)
 
     user: User | None
 

@@ -15,7 +15,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 from core.errors import DomainError
-from core.nesting import is_too_deep
+from core.foreign import TooDeep, read_json
 
 MAX_NUMBER_DIGITS = 60
 
@@ -57,10 +57,10 @@ def _number(value: Decimal) -> str:
 
 def load(body: bytes) -> Any:
     """Read JSON; fractions as Decimal. Raises: BodyInvalid for anything malformed, NaN, Infinity or endless digits."""
-    if is_too_deep(body, limit=20):
-        raise BodyInvalid(reason="it is nested too deeply")
     try:
-        return json.loads(body, parse_float=_fraction, parse_int=_integer, parse_constant=_refuse)
+        return read_json(body, depth=20, parse_float=_fraction, parse_int=_integer, parse_constant=_refuse)
+    except TooDeep:
+        raise BodyInvalid(reason="it is nested too deeply") from None
     except UnicodeDecodeError:
         raise BodyInvalid(reason="it is not UTF-8 text") from None
     except json.JSONDecodeError as error:

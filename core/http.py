@@ -3,7 +3,6 @@
 Used by price sources and chain nodes. Retrying is the caller's business: it knows what may be sent twice.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import requests
 import urllib3
 
-from core.nesting import is_too_deep
+from core.foreign import read_json
 
 MAX_BYTES = 64 * 1024 * 1024
 
@@ -122,12 +121,10 @@ class HTTPClient:
 
 def parse_json(body: bytes | str) -> Any:
     """Parse JSON with every non-integer number as Decimal; NaN and Infinity are refused. Raises: HTTPFailure."""
-    if is_too_deep(body if isinstance(body, bytes) else body.encode(errors="replace")):
-        raise HTTPFailure("not JSON")  # to the reader it is no more than noise
     try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
+        return read_json(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, ArithmeticError) as error:  # Decimal("1e9999999999999999999") is arithmetic
-        raise HTTPFailure("not JSON") from error
+        raise HTTPFailure("not JSON") from error  # to the reader it is no more than noise
 
 
 def _refuse_constant(name: str) -> Any:

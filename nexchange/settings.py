@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.middleware.APIMiddleware",  # answers the API itself: what follows is for pages
+    "website.intake.PagesMiddleware",  # size and number of requests, before anything of one is read
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -211,7 +212,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024  # no form of ours is larger; more is refused before it is read
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8 * 1024  # bytes; no form and no order is larger, more is refused before it is read
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],

@@ -10,6 +10,7 @@ SECRET_KEY = "test-only"  # noqa: S105 -- opens nothing
 TOKEN_KEY = "test-only-tokens"  # noqa: S105 -- opens nothing
 SITE_MODE = "demo"
 TICKER_MARKET = "live"
+API_REQUESTS_PER_MINUTE = 10**6  # the whole suite calls from one address; what tests the limit sets its own
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -13,7 +13,6 @@ from core.errors import DomainError
 from orders.limits import find_pair
 from ticker.models import Pair
 from ticker.rates import Rate, list_history
-from website.limit import limited
 from website.quote import refuse
 
 SPANS = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7)}
@@ -56,7 +55,6 @@ def read_span(request: HttpRequest) -> str:
 
 
 @require_safe
-@limited
 @cache_control(max_age=10)
 def answer_history(request: HttpRequest) -> JsonResponse:
     """Answer the curve of `pair`: instants in seconds and prices as text; the script only draws them."""

@@ -14,7 +14,6 @@ from core.errors import DomainError
 from orders.limits import Limits, find_pair, get_limits
 from orders.quotes import Quote, make_quote
 from wallets.addresses import check_customer_address, refuse_own_addresses
-from website.limit import limited
 from website.wording import network_name
 
 REFUSED = 422
@@ -31,7 +30,6 @@ def typed_amount(text: str) -> str:
 
 @require_safe
 @never_cache
-@limited
 def answer_quote(request: HttpRequest) -> JsonResponse:
     """Price `amount` on `side` ("send" or "get") of `pair`: both amounts, the breakdown as HTML, the quote's token.
 
@@ -71,7 +69,6 @@ def breakdown(quote: Quote) -> dict[str, Any]:
 
 
 @require_POST
-@limited
 def answer_address_check(request: HttpRequest) -> JsonResponse:
     """Say whether the address typed into `field` can be paid to. POST, so that addresses stay out of access logs."""
     field = "refund_address" if request.POST.get("field") == "refund_address" else "payout_address"

@@ -1,4 +1,6 @@
 import json
+import threading
+import time
 
 import pytest
 from django.test import Client
@@ -72,6 +74,29 @@ def test_refuses_a_body_of_ten_megabytes_with_a_code_and_saves_nothing(house, an
     assert Order.objects.count() == 0
 
 
+@pytest.mark.parametrize("size", [8 * 1024, 256 * 1024])
+def test_two_hostile_bodies_delay_no_page(house, anyone, size):
+    """FAULTS.md's figure: with two such bodies all pages were silent for 31 seconds."""
+    body, path = b'"' + b'\\"' * ((size - 2) // 2), "/en/api/v1/orders/"
+    statuses = []
+
+    def attack():
+        attacker = Client()
+        statuses.extend(attacker.post(path, body, content_type="application/json").status_code for _ in range(10))
+
+    attackers = [threading.Thread(target=attack) for _ in range(2)]
+    for thread in attackers:
+        thread.start()
+    took = []
+    while not took or any(thread.is_alive() for thread in attackers):
+        began = time.perf_counter()
+        assert anyone.get("pair/").status_code == 200
+        took.append(time.perf_counter() - began)
+
+    assert set(statuses) == {400 if size <= 8 * 1024 else 413}
+    assert max(took) < 1
+
+
 @pytest.mark.parametrize("prefix", ["", "/en", "/ru", "/de", "/pt-br"])
 def test_says_the_same_under_every_language_prefix(house, prefix):
     here, plain = Client(), Client()
@@ -126,7 +151,8 @@ def test_sets_and_reads_no_cookie(house, django_assert_num_queries):
         ("DELETE", "pair/", "", 405, "method_not_allowed"),
         ("POST", "orders/", "{", 400, "body_invalid"),
         ("POST", "orders/", b"\xff\xfe", 400, "body_invalid"),
-        ("POST", "orders/", "[" * 100_000, 400, "body_invalid"),
+        ("POST", "orders/", "[" * 8_000, 400, "body_invalid"),
+        ("POST", "orders/", "[" * 100_000, 413, "body_too_large"),
         ("POST", "orders/", "[]", 400, "field_invalid"),
         ("POST", "orders/", '"text"', 400, "field_invalid"),
     ],

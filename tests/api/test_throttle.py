@@ -3,8 +3,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
+from core import throttle
 from core.throttle import TooManyRequests, count_request
-from tests.api.conftest import forget_requests
+from tests.api.conftest import forget_requests, forget_requests_here
 
 A_MINUTE = 29_000_000 * 60
 
@@ -51,15 +52,23 @@ def test_another_bearer_text_is_not_another_caller(house, anyone, path):
     assert statuses[3] == 429
 
 
-def test_a_known_user_has_a_window_of_their_own(house, open_order, anyone):
+def test_the_bearer_of_an_order_has_no_budget_of_its_own(house, open_order, anyone):
     alice = open_order(anyone)
-    for _ in range(3):
+    for _ in range(2):
         anyone.get("pair/")
-    assert anyone.get("pair/").status_code == 429
 
     answer = anyone.get(f"orders/{alice['unique_reference']}/", authorization=f"Bearer {alice['token']}")
 
-    assert answer.status_code == 200
+    assert answer.status_code == 429
+
+
+def test_nothing_is_looked_up_for_who_is_over_the_limit(house, open_order, anyone, django_assert_num_queries):
+    alice = open_order(anyone)
+    for _ in range(3):
+        anyone.get("pair/")
+
+    with django_assert_num_queries(0):
+        anyone.get(f"orders/{alice['unique_reference']}/", authorization=f"Bearer {alice['token']}")
 
 
 def test_forwarded_addresses_count_only_behind_our_own_proxy(house, anyone, settings):
@@ -91,13 +100,48 @@ def test_addresses_of_one_ipv6_network_are_one_caller(house, anyone):
     assert statuses[3] == 429
 
 
-def test_stays_open_and_says_so_when_redis_is_away(settings, caplog):
+@pytest.fixture
+def _without_redis(settings):
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    yield
+    forget_requests_here()
 
-    for _ in range(5):
+
+@pytest.mark.usefixtures("_without_redis")
+def test_counts_by_itself_and_says_so_when_redis_is_away(caplog):
+    for _ in range(3):
         count_request(who="alice", at_s=A_MINUTE)
+    count_request(who="bob", at_s=A_MINUTE)
 
-    assert "not being limited" in caplog.text
+    with pytest.raises(TooManyRequests):
+        count_request(who="alice", at_s=A_MINUTE + 59)
+    count_request(who="alice", at_s=A_MINUTE + 60)
+
+    assert caplog.text.count("Redis does not answer") == 1  # and is then left alone for a while
+
+
+@pytest.mark.usefixtures("_without_redis")
+def test_without_redis_no_crowd_of_callers_fills_the_memory(monkeypatch):
+    monkeypatch.setattr(throttle, "MOST_COUNTED", 5)
+    for caller in range(5 + 3):
+        count_request(who=f"caller {caller}", at_s=A_MINUTE)
+
+    with pytest.raises(TooManyRequests):
+        count_request(who="one more", at_s=A_MINUTE)
+    count_request(who="caller 1", at_s=A_MINUTE)
+
+
+def test_asks_redis_again_after_a_while(settings, monkeypatch):
+    found, settings.REDIS_URL = settings.REDIS_URL, "unix:///nowhere/redis.sock"
+    count_request(who="alice", at_s=A_MINUTE)
+    settings.REDIS_URL = found
+    monkeypatch.setattr(throttle, "_asks_again_at_ns", throttle.time.monotonic_ns())
+
+    count_request(who="alice", at_s=A_MINUTE)
+
+    client = Redis.from_url(settings.REDIS_URL)
+    assert len(list(client.scan_iter("api-rate:alice:*"))) == 1
+    client.close()
 
 
 def test_counters_do_not_stay_for_ever(settings):

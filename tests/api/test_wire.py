@@ -60,6 +60,10 @@ def test_refuses_to_write_what_is_not_exact(value):
         b"\xff",
         b"[" * 100_000,
         b'{"a": "\\ud800',
+        '{"a": 1}'.encode("utf-16"),
+        '{"a": 1}'.encode("utf-32-le"),
+        b"\xef\xbb\xbf{}",
+        ('["\u2200",' + "[" * 4000).encode("utf-16-le"),  # read byte by byte, its brackets stand in a string
     ],
 )
 def test_refuses_to_read_what_is_not_plain_json(body):

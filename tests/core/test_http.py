@@ -57,7 +57,18 @@ def test_numbers_are_decimals():
 
 
 @pytest.mark.parametrize(
-    "text", ["NaN", "[Infinity]", "-Infinity", "", "<html>", "[" * 100_000, "1" * 5000, "1e" + "9" * 30]
+    "text",
+    [
+        "NaN",
+        "[Infinity]",
+        "-Infinity",
+        "",
+        "<html>",
+        "[" * 100_000,
+        "1" * 5000,
+        "1e" + "9" * 30,
+        "[1]".encode("utf-16"),
+    ],
 )
 def test_what_is_no_plain_json_is_a_failure(text):
     with pytest.raises(HTTPFailure):

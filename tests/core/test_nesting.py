@@ -14,7 +14,10 @@ from core.nesting import is_too_deep
         (b"[]" * 10_000, False),
         (b'"' + b"[" * 500 + b'"', False),
         (b'"\\"' + b"[" * 500 + b'"', False),
-        (b'"' + b"[" * 500, True),
+        (b'"' + b"[" * 500, False),  # the parser ends in this string as well
+        (b'["\\\\"' + b"[" * 500, True),
+        (b'["\\\n"' + b"[" * 500, True),
+        (b'["a","b"' + b"[" * 500, True),
         (b"[" * 10_000_000, True),
         (b"", False),
     ],

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from core.http import HTTPClient, HTTPFailure
 
-MAX_ANSWER_BYTES = 256 * 1024  # the largest honest answer is some 20 kB
+MAX_ANSWER_BYTES = 64 * 1024  # the largest honest answer is some 20 kB
 # Binance answers 418 to who goes on after 429.
 RATE_LIMITED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.IM_A_TEAPOT)
 SHUT_OUT = (HTTPStatus.FORBIDDEN, HTTPStatus.UNAVAILABLE_FOR_LEGAL_REASONS)
