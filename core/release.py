@@ -1,15 +1,15 @@
-"""Brings the database to what the code expects: migrations, the application's role and its rights, reference data.
+"""Brings the database to what the code expects: migrations, the roles of the processes and their rights, reference data.
 
-The one place that acts as the owner of the tables. Web, worker and beat connect as a role that owns nothing.
+The one place that acts as the owner of the tables. Every other process connects as a role that owns nothing.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
@@ -18,17 +18,30 @@ from django.db.migrations.executor import MigrationExecutor
 from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
+from core.database_roles import (
+    STATEMENT_TIMEOUTS,
+    UNION,
+    column_of,
+    derive_password,
+    list_kinds,
+    read_rights,
+    role_name,
+)
+
 OWNER = "owner"
 LOCK_KEY = 0x6E657863  # advisory lock, per database: one release at a time, and nobody starts during one
-EVERY_RIGHT = ("SELECT", "INSERT", "UPDATE", "DELETE")
-TAKEN_AWAY = (
-    "NOSUPERUSER",
-    "NOCREATEDB",
-    "NOCREATEROLE",
-    "NOREPLICATION",
-)  # of the application's role, should it have them
-# Tables that no app of ours owns: what PostGIS and Django's migrations keep is read, never written.
-FOREIGN_TABLES = ("spatial_ref_sys", "django_migrations")
+TAKEN_AWAY = {  # of a role, should it have them
+    "rolsuper": "NOSUPERUSER",
+    "rolcreatedb": "NOCREATEDB",
+    "rolcreaterole": "NOCREATEROLE",
+    "rolreplication": "NOREPLICATION",
+    "rolbypassrls": "NOBYPASSRLS",
+}
+# Our SQL functions: in our schema, and no part of an extension.
+OUR_FUNCTIONS = """
+    SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid AND d.deptype = 'e')
+"""
 
 
 class ReleaseError(Exception):
@@ -36,17 +49,19 @@ class ReleaseError(Exception):
 
 
 def run_release(*, wait_s: int, report: Callable[[str], Any]) -> None:
-    """Migrate, make the role, grant its rights, load the fixtures; safe to repeat, and to start twice at once.
+    """Migrate, make the roles, grant their rights, load the fixtures; safe to repeat, and to start twice at once.
 
     Holds a session-level advisory lock throughout. Raises: ReleaseError when another release keeps it for `wait_s`.
     """
     with _release_lock(wait_s=wait_s):
         report("migrations")
         call_command("migrate", database=OWNER, interactive=False, verbosity=0)
-        report(f"role {settings.APP_ROLE}")
+        kinds = list_kinds(settings.CHAINS)
+        report(f"roles {', '.join((UNION, *kinds))}")
         with connections[OWNER].cursor() as cursor:
-            _make_role(cursor)
-            _grant(cursor)
+            for kind in (UNION, *kinds):
+                _make_role(cursor, kind)
+            _grant(cursor, kinds)
         fixtures = list_fixtures()
         report("fixtures " + ", ".join(path.stem for path in fixtures))
         if fixtures:
@@ -54,7 +69,7 @@ def run_release(*, wait_s: int, report: Callable[[str], Any]) -> None:
 
 
 def wait_for_release(*, wait_s: int) -> None:
-    """Return once this code's migrations are applied and no release is under way; reads as the application's role.
+    """Return once this code's migrations are applied and no release is under way; reads as this process's own role.
 
     A schema that is newer than the code is fine: migrations only expand. Raises: ReleaseError after `wait_s`,
     django.db.OperationalError when the database does not answer at all.
@@ -75,55 +90,96 @@ def list_fixtures() -> list[Path]:
     return sorted(found, key=lambda path: path.stem != "assets")
 
 
-def list_rights() -> dict[str, tuple[str, ...]]:
-    """Return what the application's role may do with each table of the models, after the apps' own declarations."""
-    introspection = connections[OWNER].introspection
-    ours = introspection.django_table_names(only_existing=True, include_views=False)
-    rights = dict.fromkeys(ours, EVERY_RIGHT)
-    rights.update(dict.fromkeys(FOREIGN_TABLES, ("SELECT",)))
-    for config in apps.get_app_configs():
-        declared = dict.fromkeys(getattr(config, "append_only_tables", ()), ("SELECT", "INSERT"))
-        declared.update(dict.fromkeys(getattr(config, "read_only_tables", ()), ("SELECT",)))
-        if unknown := declared.keys() - set(introspection.table_names()):
-            raise ReleaseError(f"{config.name} declares rights on tables that do not exist: {sorted(unknown)}")
-        rights.update(declared)
-    return rights
+def list_rights(cursor: Any) -> dict[str, dict[str, str]]:
+    """Return what each column of the table of rights says of each table that there is; `cursor` is the owner's.
+
+    Raises: ReleaseError when it speaks of a table that does not exist.
+    """
+    module = import_module(settings.RIGHTS)
+    cursor.execute(
+        """SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace
+           AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')"""
+    )
+    ours = {name for (name,) in cursor.fetchall()}
+    if unknown := module.RIGHTS.keys() - ours:
+        raise ReleaseError(f"rights are declared on tables that do not exist: {', '.join(sorted(unknown))}")
+    return {**dict.fromkeys(sorted(ours), module.UNLISTED), **module.RIGHTS}
 
 
-def _make_role(cursor: Any) -> None:
-    """Create the role that owns nothing, or set its password again: that is how a password is changed.
+def _make_role(cursor: Any, kind: str) -> None:
+    """Create a role that owns nothing, or set its password again: that is how a password is changed.
 
     Asks for no more than the right to make roles, since a database that is rented gives its owner no other. What the server
     gets is not the password but what it would keep of it (SCRAM), so that no log of a failed statement holds it.
     """
-    cursor.execute(
-        "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication FROM pg_roles WHERE rolname = %s",
-        [settings.APP_ROLE],
-    )
+    role = role_name(settings.DATABASES[OWNER]["USER"], kind)
+    cursor.execute(f"SELECT {', '.join(TAKEN_AWAY)} FROM pg_roles WHERE rolname = %s", [role])  # noqa: S608 -- constants
     found = cursor.fetchone()
-    too_much = [taken for has, taken in zip(found or (), TAKEN_AWAY, strict=False) if has]
-    password = settings.APP_DB_PASSWORD
-    kept = encrypt_password(password, settings.APP_ROLE, cursor.connection, "scram-sha-256") if password else None
+    too_much = [taken for has, taken in zip(found or (), TAKEN_AWAY.values(), strict=False) if has]
+    master = settings.APP_DB_PASSWORD
+    password = master if kind == UNION else derive_password(master, role)
+    kept = encrypt_password(password, role, cursor.connection, "scram-sha-256") if password else None
     cursor.execute(
         sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
             sql.SQL("ALTER" if found else "CREATE"),
-            sql.Identifier(settings.APP_ROLE),
+            sql.Identifier(role),
             sql.SQL(" ".join(too_much)),
             sql.Literal(kept),
         )
     )
+    if limit := STATEMENT_TIMEOUTS.get(column_of(kind)):
+        cursor.execute(
+            sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(sql.Identifier(role), sql.Literal(limit))
+        )
 
 
-def _grant(cursor: CursorWrapper) -> None:
-    """Set every table's rights in one transaction, so that a running site never sees a table without any."""
-    role = sql.Identifier(settings.APP_ROLE)
-    statements = [sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(role)]
-    statements += [
-        sql.SQL("GRANT {} ON {} TO {}").format(sql.SQL(", ").join(map(sql.SQL, rights)), sql.Identifier(table), role)
-        for table, rights in sorted(list_rights().items())
+def _grant(cursor: CursorWrapper, kinds: Sequence[str]) -> None:
+    """Set every right in one transaction, so that a running site never sees a table without any."""
+    owner = settings.DATABASES[OWNER]["USER"]
+    everyone = [role_name(owner, kind) for kind in (UNION, *kinds)]
+    cursor.execute(OUR_FUNCTIONS)
+    functions = [name for (name,) in cursor.fetchall()]
+    rights = list_rights(cursor)
+    nobody = sql.SQL(", ").join([sql.SQL("PUBLIC"), *map(sql.Identifier, everyone)])
+    database = sql.Identifier(settings.DATABASES[OWNER]["NAME"])
+    statements = [
+        # A temporary table could stand in for one of ours; nobody but a release makes tables of either sort.
+        sql.SQL("REVOKE TEMPORARY, CREATE ON DATABASE {} FROM {}").format(database, nobody),
+        sql.SQL("REVOKE CREATE ON SCHEMA public FROM {}").format(nobody),
+        sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(_names(everyone)),
+        sql.SQL("REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {}").format(_names(everyone)),
     ]
-    statements.append(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(role))
+    statements += [sql.SQL("REVOKE ALL ON FUNCTION {} FROM {}").format(sql.SQL(name), nobody) for name in functions]
+    for kind in kinds:
+        statements += _table_grants(role_name(owner, kind), column_of(kind), rights)
+        statements += _function_grants(role_name(owner, kind), column_of(kind))
+    operator = role_name(owner, "operator")
+    below = [role_name(owner, kind) for kind in kinds if column_of(kind) in ("web", "worker", "chain")]
+    statements.append(sql.SQL("GRANT {} TO {}").format(_names(below), sql.Identifier(operator)))
+    every_kind = [role_name(owner, kind) for kind in kinds]
+    statements.append(sql.SQL("GRANT {} TO {}").format(_names(every_kind), sql.Identifier(role_name(owner, UNION))))
     cursor.execute(sql.Composed([sql.SQL("BEGIN; "), sql.SQL("; ").join(statements), sql.SQL("; COMMIT")]))
+
+
+def _names(roles: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, roles))
+
+
+def _table_grants(role: str, column: str, rights: dict[str, dict[str, str]]) -> Iterator[sql.Composed]:
+    for table, cells in rights.items():
+        for right in read_rights(cells.get(column, "")):
+            yield sql.SQL("GRANT {}{} ON {} TO {}").format(
+                sql.SQL(right.verb),
+                sql.SQL(" ({})").format(_names(right.columns)) if right.columns else sql.SQL(""),
+                sql.Identifier(table),
+                sql.Identifier(role),
+            )
+
+
+def _function_grants(role: str, column: str) -> Iterator[sql.Composed]:
+    for function, callers in import_module(settings.RIGHTS).FUNCTIONS.items():
+        if column in callers:
+            yield sql.SQL("GRANT EXECUTE ON FUNCTION {} TO {}").format(sql.SQL(function), sql.Identifier(role))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
 from core.development_secrets import DevelopmentSecret, refuse_development_secrets
+from core.networks import CHAINS
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexchange.settings_dev")
 
@@ -28,7 +29,6 @@ def _tick(task: str, every_s: int, queue: str, **kwargs: str) -> dict[str, objec
     }
 
 
-CHAINS = ("litecoin", "ethereum")
 QUEUES = ("default", *CHAINS)
 
 app.conf.task_default_queue = "default"

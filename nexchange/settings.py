@@ -5,7 +5,9 @@ Every variable read here is listed in the file ENVIRONMENT; a test compares the 
 
 from pathlib import Path
 
+from core.database_roles import derive_password, role_name
 from core.environment import Environment
+from core.networks import CHAINS  # noqa: F401 -- settings.CHAINS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -80,15 +82,21 @@ TEMPLATES = [
     },
 ]
 
-# --- Database: one PostGIS, two roles --------------------------------------------------------------------------------
+# --- Database: one PostGIS, a role for each kind of process ------------------------------------------------------------
 # The owner (POSTGIS_ENV_POSTGRES_USER) owns the tables and is used by the command `release` and by test set-up alone.
-# Everything else connects as `<owner>_app`, which owns nothing.
+# Everything else connects as `<owner>_<DB_ROLE>`, which owns nothing and may do what RIGHTS says.
 
+RIGHTS = "nexchange.rights"  # the module with the table
 _owner = env.db_url_config(env.str("DATABASE_URL")) if env.str("DATABASE_URL", default="") else {}
 _owner_user = env.str("POSTGIS_ENV_POSTGRES_USER", default="") or _owner.get("USER") or "nexchange"
 _owner_password = env.str("POSTGIS_ENV_POSTGRES_PASSWORD", default="") or _owner.get("PASSWORD", "")
-APP_ROLE = f"{_owner_user}_app"
+# The password that all roles' own ones are derived from: known to release and to whoever starts the processes.
 APP_DB_PASSWORD = env.str("APP_DB_PASSWORD", default="")
+DB_ROLE = env.str("DB_ROLE", default="")  # empty: all of them together, for tests and a developer's shell
+APP_ROLE = role_name(_owner_user, DB_ROLE)
+DB_PASSWORD = env.str("DB_PASSWORD", default="") or (
+    derive_password(APP_DB_PASSWORD, APP_ROLE) if DB_ROLE else APP_DB_PASSWORD
+)
 
 
 def _database(user: str, password: str) -> dict[str, object]:
@@ -108,7 +116,7 @@ def _database(user: str, password: str) -> dict[str, object]:
 
 
 DATABASES = {
-    "default": _database(APP_ROLE, APP_DB_PASSWORD),
+    "default": _database(APP_ROLE, DB_PASSWORD),
     "owner": _database(_owner_user, _owner_password),
 }
 DATABASE_ROUTERS: list[str] = []

@@ -13,9 +13,25 @@ from typing import Any
 import psycopg2
 from psycopg2 import errors, sql
 
+from core.database_roles import role_name
+
 ROOT = Path(__file__).parent.parent
 # The template is made again when one of these changes.
-INPUTS = ("*/migrations/*.py", "*/apps.py", "*/chart.py", "*/models.py", "fixtures/*.json", "core/release.py")
+INPUTS = (
+    "*/migrations/*.py",
+    "*/apps.py",
+    "*/chart.py",
+    "*/models.py",
+    "fixtures/*.json",
+    "core/release.py",
+    "core/database_roles.py",
+    "nexchange/rights.py",
+)
+# What tests set up by hand and no process may: prices, assets and pairs are a release's, and nothing here is removed.
+SET_UP = (
+    "GRANT UPDATE ON core_asset, ticker_market, ticker_listing, ticker_pair TO {}",
+    "GRANT DELETE ON ticker_marketstate, wallets_address TO {}",
+)
 KEPT_TEMPLATES = 3  # of this checkout: another run may still be using the last but one
 LOCK_KEY = 0x74706C
 
@@ -83,6 +99,8 @@ class TestDatabase:
         """Copy the template, files and all."""
         with self._maintenance() as server, server.cursor() as cursor:
             self._run_patiently(cursor, "CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, self.template)
+            # A copy takes over no rights on the database itself.
+            self._run(cursor, "REVOKE TEMPORARY, CREATE ON DATABASE {} FROM PUBLIC", name)
 
     def _release(self, database: str) -> None:
         env = {**os.environ, "POSTGIS_ENV_POSTGRES_DB": database, "DJANGO_SETTINGS_MODULE": "nexchange.settings_test"}
@@ -91,6 +109,9 @@ class TestDatabase:
         )
         if done.returncode:
             raise RuntimeError(f"manage.py release failed on the template:\n{done.stdout}{done.stderr}")
+        with _Maintenance(self.owner, database) as raw, raw.cursor() as cursor:
+            for statement in SET_UP:
+                self._run(cursor, statement, role_name(self.owner["USER"], ""))
 
     def _drop_leftovers(self, cursor: Any) -> None:
         """Drop databases of runs that were killed, and templates that no recent code uses."""
@@ -123,16 +144,20 @@ class TestDatabase:
 
 
 class _Maintenance:
-    """A connection to the database `postgres` for CREATE and DROP DATABASE, closed when the block ends."""
+    """The owner's connection to the database `postgres`, for CREATE and DROP DATABASE, or to another; closed at the end."""
 
-    def __init__(self, owner: dict[str, Any]) -> None:
-        self.owner = owner
+    def __init__(self, owner: dict[str, Any], database: str = "postgres") -> None:
+        self.owner, self.database = owner, database
         self.raw: Any = None
 
     def __enter__(self) -> Any:
         owner = self.owner
         self.raw = psycopg2.connect(
-            host=owner["HOST"], port=owner["PORT"], user=owner["USER"], password=owner["PASSWORD"], dbname="postgres"
+            host=owner["HOST"],
+            port=owner["PORT"],
+            user=owner["USER"],
+            password=owner["PASSWORD"],
+            dbname=self.database,
         )
         self.raw.autocommit = True
         return self.raw

@@ -9,6 +9,8 @@ import psycopg2
 import pytest
 from django.conf import settings
 
+from core.database_roles import list_kinds, role_name
+from core.networks import CHAINS
 from tests.sources import ROOT
 
 PASSWORD = "$ecret 'of' the site"
@@ -42,7 +44,8 @@ def owner(as_owner):
         "APP_DB_PASSWORD": PASSWORD,
     }
     as_owner.execute(f"DROP DATABASE {RENTED} WITH (FORCE)")
-    as_owner.execute(f"DROP ROLE IF EXISTS {RENTED}_app")
+    for kind in ("", *list_kinds(CHAINS)):
+        as_owner.execute(f"DROP ROLE IF EXISTS {role_name(RENTED, kind)}")
     as_owner.execute(f"DROP ROLE {RENTED}")
 
 
