@@ -13,7 +13,9 @@ from typing import Any
 from core.nesting import MAX_DEPTH, is_too_deep
 
 MAX_TEXT = 200
-_UNWANTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_UNWANTED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 
 
 class TooDeep(ValueError):
@@ -44,8 +46,9 @@ def read_json(
 def clean_text(value: object, *, most: int = MAX_TEXT) -> str:
     """Return foreign text as a column, a log line and a page can hold it: at most `most` characters.
 
-    Control characters (NUL among them), line breaks, half surrogates and non-characters become U+FFFD. Only the part that
-    is kept is looked at, so a text of megabytes costs no more than a short one.
+    Control characters (NUL among them), line breaks, marks that turn the direction of writing, half surrogates and
+    non-characters become U+FFFD. Only the part that is kept is looked at, so a text of megabytes costs no more than a
+    short one.
     """
     text = value if isinstance(value, str) else str(value)
     return _UNWANTED.sub("\N{REPLACEMENT CHARACTER}", text[:most])

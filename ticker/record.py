@@ -3,15 +3,17 @@
 The one verb that writes prices. Nothing is asked inside a transaction, nothing is written outside one.
 """
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from core import clock
+from core.foreign import clean_text
 from ticker import demo_market
 from ticker.aggregate import OK, Consensus, Course, Rules, Verdict, judge_age
 from ticker.catalogue import forget_catalogue
@@ -21,7 +23,9 @@ from ticker.round import Judged, Question, Standing, evaluate, find_data_at, gro
 from ticker.sources.protocol import Answer, Listing, SourceError, SourceQuote
 from ticker.sources.registry import ask_all, open_source
 
+logger = logging.getLogger(__name__)
 ADVISORY_LOCK = 7_301_001  # any number that no other part of the product uses
+NOT_STORABLE = (ValueError, ArithmeticError, DataError)  # a value that its column refuses, seen here or by the database
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,25 +178,37 @@ def _generate(market: Market, at: datetime) -> Standing:
 
 
 def _store_observations(claimed: Round, judged: Iterable[Judged]) -> None:
-    received_at = clock.now()
-    rows = []
+    """Store what each venue said, each apart: what of one cannot be stored is said in its rows and costs no other."""
+    by_source: dict[str, list[Judged]] = {}
     for each in judged:
-        quote = each.answer if isinstance(each.answer, SourceQuote) else None
-        rows.append(
-            Observation(
-                round=claimed,
-                market_id=each.market,
-                source=each.source,
-                quote=quote.quote if quote else "",
-                bid=quote.bid if quote and quote.bid.is_finite() else None,
-                ask=quote.ask if quote and quote.ask.is_finite() else None,
-                venue_at=quote.venue_at if quote else None,
-                received_at=received_at,
-                verdict=each.verdict.code[:32],
-                reason=each.verdict.reason[:200],
-            )
-        )
-    Observation.objects.bulk_create(rows)
+        by_source.setdefault(each.source, []).append(each)
+    received_at = clock.now()
+    for source, said in by_source.items():
+        try:
+            with transaction.atomic():
+                Observation.objects.bulk_create([_observation(claimed, each, received_at) for each in said])
+        except NOT_STORABLE as error:
+            logger.exception("what %s said cannot be stored", source)
+            failed = SourceError("not_stored", f"{type(error).__name__}: {error}")
+            verdict = Verdict(failed.code, failed.reason)
+            silent = [replace(each, answer=failed, verdict=verdict) for each in said]
+            Observation.objects.bulk_create([_observation(claimed, each, received_at) for each in silent])
+
+
+def _observation(claimed: Round, judged: Judged, received_at: datetime) -> Observation:
+    quote = judged.answer if isinstance(judged.answer, SourceQuote) else None
+    return Observation(
+        round=claimed,
+        market_id=judged.market,
+        source=judged.source,
+        quote=quote.quote if quote else "",
+        bid=quote.bid if quote and quote.bid.is_finite() else None,
+        ask=quote.ask if quote and quote.ask.is_finite() else None,
+        venue_at=quote.venue_at if quote else None,
+        received_at=received_at,
+        verdict=clean_text(judged.verdict.code, most=32),
+        reason=clean_text(judged.verdict.reason),
+    )
 
 
 def _store_sources(
@@ -213,7 +229,11 @@ def _store_sources(
         for listing, answer in zip(asked, answers[source], strict=True):
             if isinstance(answer, SourceQuote) and answer.venue_at is None:
                 state.seen = {**state.seen, listing.market: _seen(answer, state.seen.get(listing.market), at)}
-        state.save()
+        try:
+            with transaction.atomic():
+                state.save()
+        except NOT_STORABLE:
+            logger.exception("where %s stands cannot be stored", source)
 
 
 def _seen(quote: SourceQuote, before: list[str] | None, at: datetime) -> list[str]:
@@ -232,7 +252,7 @@ def _store_standings(
     by_code = {market.code: market for market in markets}
     for standing in standings:
         state = getattr(by_code[standing.market], "state", None) or MarketState(market_id=standing.market)
-        state.checked_at, state.code, state.reason = at, standing.verdict.code, standing.verdict.reason[:200]
+        state.checked_at, state.code, state.reason = at, standing.verdict.code, clean_text(standing.verdict.reason)
         course, good = standing.course, standing.course.good
         state.paused_at, state.candidate = course.paused_at, course.candidate
         state.agreeing_rounds = course.agreeing_rounds

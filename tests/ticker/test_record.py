@@ -4,9 +4,10 @@ from decimal import Decimal
 import pytest
 
 from tests.adapters.market_replay import RECORDED, VENUES
-from ticker.models import MarketRate, MarketState, Observation, Round, SourceState
+from ticker.models import Listing, MarketRate, MarketState, Observation, Round, SourceState
 from ticker.rates import RateUnavailable, get_rate
 from ticker.record import record_round
+from ticker.sources import kraken
 
 
 def reason_code(exchange, base="ETH", quote="LTC", after_s=0):
@@ -257,7 +258,7 @@ def test_an_error_inside_krakens_good_status_counts_as_failure(exchange):
 
     exchange.run()
 
-    assert exchange.verdict("kraken") == "venue_error"
+    assert exchange.verdict("kraken") == "unknown_pair"
     assert SourceState.objects.get(source="kraken").failures == 1
 
 
@@ -376,3 +377,77 @@ def test_a_live_site_refuses_generated_rates_that_it_finds(exchange, settings):
 
     assert reason_code(exchange) == "generated"
     assert MarketState.objects.filter(generated=True).count() == 4
+
+
+ODD = [
+    "\x00",
+    "84.50\x00",
+    "\ud800",
+    "\\ud800",
+    "9" * 5000,
+    "1e999999999",
+    "-1e-999999999",
+    "\u0663",
+    "\u202e84",
+    "a" * 50_000,
+]
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("odd", ODD, ids=ascii)
+def test_odd_text_of_one_venue_costs_no_other_venue_and_no_other_pair(exchange, venue, odd):
+    exchange.set(venue, LTC=(odd, "84.52"))
+
+    exchange.run()
+
+    assert exchange.verdict(venue) == ("too_large" if venue == "kraken" and len(odd) > 50_000 else "not_a_price")
+    others = sorted(set(VENUES) - {venue})
+    assert exchange.state("LTC-USD").sources == others
+    assert exchange.state("ETH-USD").sources == sorted(VENUES)
+    assert [exchange.verdict(other) for other in others] == ["ok"] * 3
+
+
+@pytest.mark.parametrize(
+    ("venue", "field", "value"),
+    [
+        ("bitstamp", "timestamp", "99999999999999"),
+        ("bitstamp", "timestamp", "\x00"),
+        ("binance", "closeTime", 9999999999999999),
+        ("binance", "symbol", "LTCUSDT\x00"),
+        ("coinbase", "time", "0001-01-01T00:00:00+14:00"),
+        ("coinbase", "time", "9999-12-31T23:59:59-14:00"),
+        ("coinbase", "time", "\ud800"),
+    ],
+)
+def test_an_impossible_time_costs_no_other_venue(exchange, monkeypatch, venue, field, value):
+    honest = getattr(type(exchange.replay), f"_{venue}")
+    monkeypatch.setattr(
+        type(exchange.replay), f"_{venue}", lambda replay, *asked: honest(replay, *asked) | {field: value}
+    )
+
+    exchange.run()
+
+    assert exchange.verdict(venue) in ("not_a_time", "wrong_symbol")
+    assert exchange.state("LTC-USD").sources == sorted(set(VENUES) - {venue})
+
+
+def test_a_pair_that_one_venue_no_longer_knows_loses_this_pair_alone(exchange):
+    Listing.objects.filter(source="kraken", market="LTC-USD").update(symbol="XGONEZUSD")
+
+    exchange.run()
+
+    assert exchange.verdict("kraken") == "unknown_pair"
+    assert exchange.state("LTC-USD").sources == ["binance", "bitstamp", "coinbase"]
+    assert exchange.state("ETH-USD").sources == sorted(VENUES)
+
+
+def test_what_a_column_refuses_costs_its_venue_alone(exchange, monkeypatch):
+    """Whatever passes the readers: each venue is stored in a savepoint of its own."""
+    monkeypatch.setattr(kraken, "read_price", lambda _said: Decimal(10) ** 25)
+
+    report = exchange.run()
+
+    assert report.rated == 4
+    assert exchange.verdict("kraken") == "not_stored"
+    assert exchange.verdict("coinbase") == "ok"
+    assert exchange.state("LTC-USD").sources == ["binance", "bitstamp", "coinbase"]

@@ -4,8 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from core.http import HTTPClient
 from ticker.sources.protocol import Answer, Listing, SourceError, SourceQuote, ask, ask_each, open_client
 from ticker.sources.reading import read_field, read_item, read_price
+
+UNKNOWN_PAIR = "unknown_pair"
 
 
 class Kraken:
@@ -18,19 +21,25 @@ class Kraken:
 
     def fetch(self, listings: Sequence[Listing]) -> list[Answer]:
         """See `Source.fetch`."""
+        client = open_client()
         try:
-            tickers = self._ask(listings)
+            tickers = self._ask(client, listings)
         except SourceError as error:
-            return [error for _ in listings]
+            if error.code != UNKNOWN_PAIR or len(listings) == 1:
+                return [error for _ in listings]
+            # It does not say which one it no longer knows, and answers none of them: each is asked for by itself.
+            return ask_each(listings, lambda listing: _read(listing, self._ask(client, [listing])))
         return ask_each(listings, lambda listing: _read(listing, tickers))
 
-    def _ask(self, listings: Sequence[Listing]) -> Any:
+    def _ask(self, client: HTTPClient, listings: Sequence[Listing]) -> Any:
         pairs = ",".join(listing.symbol for listing in listings)
-        answer = ask(open_client(), f"{self.base_url}/0/public/Ticker", {"pair": pairs})
+        answer = ask(client, f"{self.base_url}/0/public/Ticker", {"pair": pairs})
         errors = read_field(answer, "error")
         if errors:
-            limited = "limit" in str(errors).lower()
-            raise SourceError("rate_limited" if limited else "venue_error", str(errors), whole=True)
+            said = str(errors)
+            if "unknown asset pair" in said.lower():
+                raise SourceError(UNKNOWN_PAIR, said)
+            raise SourceError("rate_limited" if "limit" in said.lower() else "venue_error", said, whole=True)
         return read_field(answer, "result")
 
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any, Protocol
 
+from core.foreign import clean_text
 from core.http import HTTPClient, HTTPFailure
 
 MAX_ANSWER_BYTES = 64 * 1024  # the largest honest answer is some 20 kB
@@ -45,11 +46,14 @@ class SourceQuote:
 
 
 class SourceError(Exception):
-    """No usable answer of a venue for a market. `whole` says that asking it for other markets now is pointless."""
+    """No usable answer of a venue for a market. `whole` says that asking it for other markets now is pointless.
+
+    `reason` may quote the venue: it is cleaned here, where every reason passes.
+    """
 
     def __init__(self, code: str, reason: str, *, whole: bool = False) -> None:
-        super().__init__(f"{code}: {reason}")
-        self.code, self.reason, self.whole = code, reason[:160], whole
+        self.code, self.reason, self.whole = code, clean_text(reason, most=160), whole
+        super().__init__(f"{code}: {self.reason}")
 
 
 Answer = SourceQuote | SourceError
@@ -106,4 +110,6 @@ def ask_each(listings: Sequence[Listing], ask_one: Callable[[Listing], SourceQuo
         except SourceError as error:
             answers.append(error)
             gone = error if error.whole else None
+        except Exception as error:  # noqa: BLE001 -- what nobody foresaw in one answer must not cost the venue's others
+            answers.append(SourceError("source_broken", f"{type(error).__name__}: {error}"))
     return answers

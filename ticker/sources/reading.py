@@ -44,12 +44,12 @@ def read_price(value: Any) -> Decimal:
 
 def read_seconds(value: Any) -> datetime:
     """Return the instant of whole seconds since 1970, as text or number. Raises: SourceError("not_a_time")."""
-    return EPOCH + timedelta(seconds=_read_whole(value))
+    return _since_1970(seconds=_read_whole(value))
 
 
 def read_milliseconds(value: Any) -> datetime:
     """Return the instant of whole milliseconds since 1970. Raises: SourceError("not_a_time")."""
-    return EPOCH + timedelta(milliseconds=_read_whole(value))
+    return _since_1970(milliseconds=_read_whole(value))
 
 
 def read_iso(value: Any) -> datetime:
@@ -60,12 +60,21 @@ def read_iso(value: Any) -> datetime:
         raise SourceError("not_a_time", f"“{str(value)[:40]}” is not a time") from None
     if instant.tzinfo is None:
         raise SourceError("not_a_time", f"“{value[:40]}” has no offset")
-    return instant.astimezone(UTC)
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError:  # an hour before the year 1, or after 9999
+        raise SourceError("not_a_time", f"“{value[:40]}” is outside the calendar") from None
+
+
+def _since_1970(**passed: int) -> datetime:
+    try:
+        return EPOCH + timedelta(**passed)
+    except OverflowError:
+        raise SourceError("not_a_time", f"{passed} since 1970 is outside the calendar") from None
 
 
 def _read_whole(value: Any) -> int:
     text = str(value)
-    # 10**14 as a limit keeps milliseconds before the year 5138 and seconds out of datetime's overflow.
-    if isinstance(value, bool) or not _WHOLE.fullmatch(text) or int(text) > 10**14:
+    if isinstance(value, bool) or not _WHOLE.fullmatch(text):
         raise SourceError("not_a_time", f"“{text[:40]}” is not a time")
     return int(text)
