@@ -10,10 +10,10 @@ from datetime import datetime
 
 from django.conf import settings
 
-from wallets.chains.protocol import Block, Chain, ChainError, FeeQuote
+from wallets.chains.protocol import Block, Chain, ChainError, FeeQuote, Tip
 from wallets.models import BlockSeen, ChainState
 from wallets.record import Mempool, list_unmined, note_absent, note_mempool, record_block, roll_back
-from wallets.scan_state import find_problem, get_state, note_gap, note_problem, note_scanned
+from wallets.scan_state import find_distrust, get_state, note_gap, note_problem, note_scanned, say_behind
 
 logger = logging.getLogger(__name__)
 BLOCKS_PER_SCAN = 100
@@ -41,28 +41,50 @@ def scan_chain(*, node: Chain, at: datetime, known_mempool: set[str]) -> ScanRep
     `known_mempool`: ids this process has looked at; only an economy, it may start empty at any time.
     """
     try:
-        tip, identity, fees = node.tip(), node.identity(), node.fee_quote()
-        state = get_state(node.code)
-        problem = find_problem(state=state, tip=tip, identity=identity, at=at)
-        if problem:
-            note_problem(chain=node.code, problem=problem)
-            return ScanReport(problem=problem)
-        if fees.clamped:
-            logger.warning("%s: fees out of bounds: %s", node.code, fees.clamped)
-        note_gap(chain=node.code, started_at=at)
-        rolled_back = _undo_reorganisation(node, state, at)
-        blocks, caught_up = _read_blocks(node, tip.height, at, identity)
-        if blocks and (blindness := find_blindness(node)):
-            logger.warning("%s", blindness)
-        if caught_up:
-            caught_up = _read_mempool(node, fees, at, known_mempool)
-        if caught_up:
-            note_scanned(chain=node.code, started_at=at, fee_rate_minor=fees.per_unit_minor)
-        return ScanReport(blocks=blocks, rolled_back=rolled_back, finished=caught_up)
+        return _scan(node, at, known_mempool)
     except ChainError as error:
         problem = f"node: {error}"
         note_problem(chain=node.code, problem=problem)
         return ScanReport(problem=problem)
+    except Exception as error:
+        # Ours or the database's, a time limit included: whatever it is, nobody may go on selling what is not read.
+        note_problem(chain=node.code, problem=f"scan_failed: {type(error).__name__}: {error}")
+        raise
+
+
+def _scan(node: Chain, at: datetime, known_mempool: set[str]) -> ScanReport:
+    tip, identity, fees = node.tip(), node.identity(), node.fee_quote()
+    state = get_state(node.code)
+    problem = find_distrust(state=state, tip=tip, identity=identity, at=at) or _find_lag(node, state, tip)
+    if problem:
+        note_problem(chain=node.code, problem=problem)
+        return ScanReport(problem=problem)
+    if fees.clamped:
+        logger.warning("%s: fees out of bounds: %s", node.code, fees.clamped)
+    note_gap(chain=node.code, started_at=at)
+    rolled_back = _undo_reorganisation(node, state, at)
+    blocks, caught_up = _read_blocks(node, tip.height, at, identity)
+    if blocks and (blindness := find_blindness(node)):
+        logger.warning("%s", blindness)
+    if caught_up:
+        caught_up = _read_mempool(node, fees, at, known_mempool)
+    if caught_up:
+        note_scanned(chain=node.code, started_at=at, fee_rate_minor=fees.per_unit_minor)
+    return ScanReport(blocks=blocks, rolled_back=rolled_back, finished=caught_up)
+
+
+def _find_lag(node: Chain, state: ChainState, tip: Tip) -> str:
+    """Say that the node is merely behind what we read, or nothing.
+
+    A node that lost its latest blocks (killed, restored) shows a shorter chain for a while. Only another block at a height
+    that both have is a reorganisation; until then nothing is undone and nothing concluded.
+    """
+    if tip.height >= state.height:
+        return ""
+    ours = BlockSeen.objects.filter(chain=node.code, height=tip.height).values_list("hash", flat=True).first()
+    if ours is None:
+        return say_behind(state, tip, "too far to tell whether it is the same chain")
+    return say_behind(state, tip, "waiting until it has caught up") if node.block_hash(tip.height) == ours else ""
 
 
 def find_blindness(node: Chain) -> str:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import transaction
 
 from core.assets import list_assets
+from core.foreign import clean_text
 from core.models import Asset
 from wallets.chains.protocol import Tip
 from wallets.models import ChainState, ReadingGap
@@ -22,11 +23,11 @@ def get_state(chain: str) -> ChainState:
     return state
 
 
-def find_problem(*, state: ChainState, tip: Tip, identity: str, at: datetime) -> str:
+def find_distrust(*, state: ChainState, tip: Tip, identity: str, at: datetime) -> str:
     """Say why the node is not to be trusted now, or nothing; pure.
 
     A wrong or blind node credits, expires and pays nothing: identity pinned at the first scan, no syncing node, no old
-    tip, enough peers, and not a chain far shorter than the one we read.
+    tip, enough peers.
     """
     if state.identity and identity != state.identity:
         return f"wrong_chain: the node is on {identity}, this site was started on {state.identity}"
@@ -37,15 +38,26 @@ def find_problem(*, state: ChainState, tip: Tip, identity: str, at: datetime) ->
     age_s = int((at - tip.at).total_seconds())
     if age_s > settings.MAX_TIP_AGE_SECONDS[state.code]:
         return f"tip_too_old: the latest block is {age_s} seconds old"
-    if tip.height < state.height - settings.DEEPEST_ROLLBACK:
-        return f"chain_too_short: the node is at {tip.height}, this site has read up to {state.height}"
     return ""
+
+
+def find_problem(*, state: ChainState, tip: Tip, identity: str, at: datetime) -> str:
+    """Say why nothing may be built on the node now, or nothing; pure: `find_distrust`, and a tip below what we read."""
+    distrust = find_distrust(state=state, tip=tip, identity=identity, at=at)
+    if distrust or tip.height >= state.height:
+        return distrust
+    return say_behind(state, tip, "nothing is built on it until it has caught up")
+
+
+def say_behind(state: ChainState, tip: Tip, what: str) -> str:
+    """Word the problem of a node that is at a lower block than we have read."""
+    return f"behind: the node is at {tip.height}, this site has read up to {state.height}; {what}"
 
 
 def note_problem(*, chain: str, problem: str) -> None:
     """Store why a scan did nothing. One statement; nothing else of the row changes."""
     with transaction.atomic():
-        ChainState.objects.filter(code=chain).update(problem=problem[:300])
+        ChainState.objects.filter(code=chain).update(problem=clean_text(problem, most=300))
 
 
 def note_gap(*, chain: str, started_at: datetime) -> None:

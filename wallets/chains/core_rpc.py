@@ -30,6 +30,8 @@ from wallets.chains.rpc import RPCClient, RPCError, distrust_answers
 _COIN = Decimal(10**8)
 _NOT_FOUND = -5
 _BAD_PARAMETER = -8
+_MISCELLANEOUS = -1
+_HEADERS_AHEAD = 6  # more headers than this without their blocks: the node is catching up
 _BATCH = 500
 _ANY_FEE_RATE = 0  # of sendrawtransaction: no bound of the node's own
 
@@ -73,7 +75,8 @@ class CoreChain:
             height=int(info["blocks"]),
             hash=info["bestblockhash"],
             at=_time(header["time"]),
-            syncing=syncing or int(info["headers"]) > int(info["blocks"]),
+            # A header may stay without its block: whoever announces one must not stop us, so a few are no catching up.
+            syncing=syncing or int(info["headers"]) - int(info["blocks"]) > _HEADERS_AHEAD,
             peers=int(network["connections"]),
         )
 
@@ -86,12 +89,23 @@ class CoreChain:
             raise ChainError(str(error)) from error
 
     def read_block(self, block_hash: str) -> Block:
-        block = self._ask("getblock", block_hash, 2)
+        block = self._get_block(block_hash, 2)
         last = len(block["tx"]) - 1
         txs = tuple(
             _read_tx(tx, hogex=place == last and place > 0 and _is_hogex(tx)) for place, tx in enumerate(block["tx"])
         )
         return Block(int(block["height"]), block["hash"], block.get("previousblockhash", ""), _time(block["time"]), txs)
+
+    def _get_block(self, block_hash: str, verbosity: int) -> Any:
+        try:
+            return self.rpc.call("getblock", block_hash, verbosity)
+        except RPCError as error:
+            if error.code != _MISCELLANEOUS:
+                raise ChainError(f"getblock: {error}") from error
+            # Pruned, or its data has not come yet although its header has.
+            raise ChainError(
+                f"block_missing: the node knows block {block_hash} and does not have it: {error}"
+            ) from error
 
     def list_mempool(self) -> list[str]:
         return [str(txid) for txid in self._ask("getrawmempool")]

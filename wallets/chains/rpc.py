@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from core.foreign import clean_text
 from core.http import HTTPClient, HTTPFailure
 from wallets.chains.protocol import ChainError
 
@@ -19,8 +20,8 @@ class RPCError(Exception):
     """The node answered with an error: it heard the question."""
 
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code, self.message = code, message
+        self.code, self.message = code, clean_text(message, most=1000)
+        super().__init__(f"{code}: {self.message}")
 
 
 class RPCClient:

@@ -106,12 +106,26 @@ def test_an_answer_of_another_shape_is_an_error_of_the_node(facts) -> None:
         node.tip()
 
 
-def test_a_node_that_is_behind_its_headers_is_syncing() -> None:
-    facts = {"blocks": 5, "headers": 6, "bestblockhash": HASH, "initialblockdownload": False, "chain": "main"}
+@pytest.mark.parametrize(("headers", "syncing"), [(5, False), (6, False), (11, False), (12, True), (500, True)])
+def test_a_header_without_its_block_is_no_catching_up_but_many_are(headers: int, syncing: bool) -> None:
+    facts = {"blocks": 5, "headers": headers, "bestblockhash": HASH, "initialblockdownload": False, "chain": "main"}
     node = chain(getblockchaininfo=facts, getnetworkinfo={"connections": 8}, getblockheader={"time": 5})
 
-    assert node.tip().syncing
+    assert node.tip().syncing is syncing
     assert node.tip().peers == 8
+
+
+@pytest.mark.parametrize("said", ["Block not available (pruned data)", "Block not found on disk"])
+def test_a_block_that_the_node_does_not_have_is_named_as_that(said: str) -> None:
+    with pytest.raises(ChainError, match=f"block_missing: .*{HASH}"):
+        chain(getblock=RPCError(-1, said)).read_block(HASH)
+
+
+@pytest.mark.parametrize(("code", "said"), [(-5, "Block not found"), (-28, "Loading block index...")])
+def test_other_errors_about_a_block_are_told_as_they_are(code: int, said: str) -> None:
+    with pytest.raises(ChainError, match=said) as caught:
+        chain(getblock=RPCError(code, said)).read_block(HASH)
+    assert "block_missing" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
