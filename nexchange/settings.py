@@ -18,6 +18,7 @@ env = Environment()
 SITE_MODE = env.str("SITE_MODE", default="demo")  # live | demo, apart from the settings module
 SECRET_KEY = env.str("SECRET_KEY", default="")
 TOKEN_KEY = env.str("TOKEN_KEY", default="")  # HMAC key of owner tokens: changing it locks every customer out
+QUOTE_KEY = env.str("QUOTE_KEY", default="")  # what signs quotes; without it one made of SECRET_KEY for them alone
 REFUSED_SECRETS: tuple[str, ...] = ()  # values that web, worker, beat and release do not start with
 DEBUG = False
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -15,8 +15,9 @@ from core.references import make_reference
 from core.tokens import hash_token, make_token
 from orders import policy, states
 from orders.idempotency import IdempotencyInProgress, IdempotencyRequest, find_replay
-from orders.limits import LiquidityShort, find_pair, payable_minor
+from orders.limits import LiquidityShort, find_pair, get_terms, payable_minor
 from orders.models import IdempotencyKey, Order, Promise
+from orders.quote_check import check_quote
 from orders.quotes import Quote
 from orders.reasons import Reason
 from orders.reserves import read_reserves
@@ -70,7 +71,7 @@ def open_order(
     4. Address, order, promise, transition and key are written together.
 
     Raises: AddressInvalid and kin, AddressIsOurs, LiquidityShort, TooManyOpenOrders, QuoteUsed, IdempotencyReused,
-    IdempotencyInProgress.
+    IdempotencyInProgress, as check_quote, RateUnavailable.
     """
     client = client or Client()
     payout, refund = _check_addresses(quote, payout_address, refund_address)
@@ -121,6 +122,8 @@ def _write(
     idempotency: IdempotencyRequest | None,
     at: datetime,
 ) -> Opened:
+    if quote.token:  # a customer has carried it here; without a token it was priced in this very request
+        check_quote(quote, get_terms(pair=find_pair(quote.pair), at=at)[0])
     _check_promise(quote, client)
     reference, nonce = make_reference("O"), secrets.token_hex(16)
     owner_token = make_token("owner", reference, nonce)

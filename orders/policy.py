@@ -14,6 +14,13 @@ TOLERANCE_BPS = 50
 # How long a fixed rate waits for the payment: long enough to open a wallet and to pass its checks.
 PAYMENT_WINDOW = timedelta(minutes=20)
 
+# How far the rate may have moved between showing a quote and using it, at most a minute later, either way. More is a market
+# in flight, or a quote that we did not make. In basis points (1/10,000).
+QUOTE_SLIP_BPS = 200
+
+# The network's fee may jump more within that minute: by this factor. It is a small part of most orders.
+QUOTE_FEE_FACTOR = 2
+
 # How long a deposit waits for its owner's decision, and an operator's task for the operator: a weekend and a day.
 WAITING_WINDOW = timedelta(hours=72)
 

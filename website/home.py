@@ -23,6 +23,7 @@ from orders import policy
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.limits import Limits, find_pair, get_limits, get_terms, limits_of
 from orders.open import Client, Opened, find_opened, open_order
+from orders.quote_check import QuoteOutdated
 from orders.quotes import Quote, QuoteExpired, QuoteInvalid, default_amount, make_quote, read_quote
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
@@ -124,6 +125,8 @@ def _open(request: HttpRequest, form: Form, quote: Quote, at: datetime) -> HttpR
             idempotency=_idempotency(form, quote.id),
             at=at,
         )
+    except QuoteOutdated as error:
+        return _show_new_price(request, form, at, str(error), side=quote.side)
     except DomainError as error:
         form.blame(error)
         return _render(request, form, at, status=REFUSED)
