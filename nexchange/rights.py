@@ -106,8 +106,8 @@ RIGHTS: dict[str, dict[str, str]] = {
     },
     "orders_promise": {
         "web": "S I",
-        "worker": "S U(funded closed_at)",
-        "chain": "S U(funded closed_at)",
+        "worker": "S U(funded lapses_at closed_at)",
+        "chain": "S U(funded lapses_at closed_at)",
         "operator": "S",
     },
     "orders_idempotencykey": {"web": "S I", "worker": "S", "chain": "S", "operator": "S"},

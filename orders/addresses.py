@@ -7,10 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
 from core.locks import lock_rows
-from orders import policy, states
+from orders import states
 from orders.models import Order
 from orders.reasons import Reason
-from orders.transition import Turn, note
+from orders.transition import note
+from orders.turn import machines_turn
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.models import Deposit
 
@@ -50,7 +51,7 @@ def set_payout_address(*, order_reference: str, address: str, at: datetime, acto
             reason=Reason.PAYOUT_ADDRESS_SET,
             at=at,
             hold=states.NO_HOLD if held else None,
-            turn=Turn(states.MACHINE, at + policy.MACHINE_WINDOW) if goes_on else None,
+            turn=machines_turn(at) if goes_on else None,
             also=("payout_address",),
         )
         return order

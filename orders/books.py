@@ -104,6 +104,9 @@ def read_books(order: Order) -> OrderBooks:
     """Read everything written about an order: four statements."""
     reference = order.reference
     lines = _lines(reference)
+    deposits = list(Deposit.objects.filter(owner_ref=reference).order_by("pk"))
+    # What one transaction paid, and was decided alike, goes back together, under the number of its first output.
+    first_of = {(d.txid, d.disposition): d.pk for d in reversed(deposits)}
     return OrderBooks(
         reference=reference,
         state=order.state,
@@ -120,10 +123,10 @@ def read_books(order: Order) -> OrderBooks:
                 minor=d.amount_minor,
                 state=d.state,
                 disposition=d.disposition,
-                refund_purpose=refund_purpose(d.pk),
+                refund_purpose=refund_purpose(first_of[d.txid, d.disposition]),
                 booked_minor=-sum(line.minor for line in lines if line.entry == f"deposit:{d.pk}"),
             )
-            for d in Deposit.objects.filter(owner_ref=reference).order_by("pk")
+            for d in deposits
         ),
         payouts=tuple(
             BookedPayout(

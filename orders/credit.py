@@ -1,12 +1,15 @@
-"""Act on what happened to an order's deposits: confirming, crediting, waiting for a decision, or gone again.
+"""Act on what happened to an order's payments: confirming, crediting, waiting for a decision, or gone again.
 
-Claims the news of wallets.deposits; one transaction per deposit, safe to repeat and to run twice at once, because the
-order and the deposit are locked and looked at again before anything is done.
+Claims the news of wallets.deposits; one transaction per payment, safe to repeat and to run twice at once, because the
+order and the payment's outputs are locked and looked at again before anything is done. All that one transaction pays to
+an order is one payment: decided together, exchanged or sent back together.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Sum
 
 from core.each import for_each
 from core.locks import lock_rows
@@ -14,12 +17,13 @@ from core.money import Money
 from ledger.post import post_entries
 from orders import policy, states
 from orders.journal import dust_entry, exchange_entry
-from orders.judge import judge
-from orders.models import Order, Promise
+from orders.judge import judge, matters, payment_of
+from orders.models import Order
 from orders.pricing import gross_of
+from orders.promises import close_promise, keep_promise, read_terms
 from orders.reasons import Reason
-from orders.reserves import read_reserves
-from orders.transition import Turn, move, note, operators_turn, usual_turn
+from orders.transition import move, note
+from orders.turn import Turn, operators_turn, turn_of
 from wallets.deposits import clear_news, decide, list_news
 from wallets.models import Deposit
 from wallets.states import CONFIRMED, CREDIT, DUST, REMOVED, SEEN, WAITING
@@ -31,59 +35,70 @@ def follow_deposits(*, chain: str, at: datetime, limit: int = 200) -> int:
     return for_each(news, lambda row: follow_deposit(deposit_id=row[0], reference=row[1], at=at))
 
 
-@transaction.atomic
 def follow_deposit(*, deposit_id: int, reference: str, at: datetime) -> bool:
-    """Bring the order up to date with one deposit. Locks the order, then the deposit. False when there was no news.
+    """Bring the order up to date with the payment of one deposit; False when there was no news.
+
+    Locks the order, then the payment's outputs.
 
     Raises: core.states.IllegalTransition on a move that the table does not list (a bug; the news stays).
     """
-    (orders, deposits) = lock_rows(
-        Order.objects.filter(reference=reference).select_related("send_asset", "get_asset"),
-        Deposit.objects.filter(pk=deposit_id, news=True).select_related("asset"),
-    )
-    if not deposits:
+    # Another output of the same payment may have brought this one's news to an end.
+    txid = Deposit.objects.filter(pk=deposit_id, news=True).values_list("txid", flat=True).first()
+    if txid is None:
         return False
-    order, deposit = orders[0], deposits[0]
-    if deposit.state == REMOVED or (deposit.state == SEEN and deposit.disposition != ""):
-        _note_removed(order, deposit, at)
-    elif deposit.state == SEEN:
-        _note_seen(order, deposit, at)
-    elif deposit.state == CONFIRMED and deposit.disposition == "":
-        _decide(order, deposit, at)
-    else:
-        if order.exception == states.REORG and not _missing(order):
-            note(
-                order,
-                actor="machine",
-                reason=Reason.MINED_AGAIN,
-                at=at,
-                exception=_waiting_exception(order),
-                turn=_turn_of(order, at),
-            )
-        clear_news(deposit)
-    return True
-
-
-def _note_seen(order: Order, deposit: Deposit, at: datetime) -> None:
-    if order.state in (states.AWAITING_DEPOSIT, states.EXPIRED, states.REFUNDED):
-        Promise.objects.filter(order=order, closed_at=None).update(funded=True)
-        move(order, states.CONFIRMING, actor="machine", reason=Reason.DEPOSIT_SEEN, at=at)
-    clear_news(deposit)
-
-
-def _note_removed(order: Order, deposit: Deposit, at: datetime) -> None:
-    """The chain no longer knows the deposit: before crediting the order waits again, afterwards it is a case."""
-    if deposit.disposition == "" and order.state == states.CONFIRMING and not _others(order, deposit):
-        Promise.objects.filter(order=order, closed_at=None).update(funded=False)
-        move(
-            order,
-            states.AWAITING_DEPOSIT,
-            actor="machine",
-            reason=Reason.DEPOSIT_GONE,
-            at=at,
-            exception=states.NONE,
+    with transaction.atomic():
+        (orders, outputs) = lock_rows(
+            Order.objects.filter(reference=reference).select_related("send_asset", "get_asset"),
+            Deposit.objects.filter(owner_ref=reference, txid=txid).select_related("asset"),
         )
-    elif deposit.disposition != "" and order.exception != states.REORG:
+        if not any(output.news for output in outputs):
+            return False
+        _follow(orders[0], outputs, at)
+        clear_news(outputs)
+        return True
+
+
+def _follow(order: Order, outputs: Sequence[Deposit], at: datetime) -> None:
+    decided = [output for output in outputs if output.disposition != "" and output.news]
+    fresh = [output for output in outputs if output.disposition == ""]
+    confirmed = [output for output in fresh if output.state == CONFIRMED]
+    if any(output.state != CONFIRMED for output in decided):
+        _note_lost(order, at)
+    elif decided:
+        _note_back(order, at)
+    if confirmed:
+        _decide(order, confirmed, at)
+    elif any(output.state == SEEN for output in fresh):
+        _note_seen(order, [output for output in fresh if output.state == SEEN], at)
+    elif any(output.state == REMOVED for output in fresh):
+        _fall_back(order, at, Reason.DEPOSIT_GONE)
+    keep_promise(order)
+
+
+def _note_seen(order: Order, outputs: Sequence[Deposit], at: datetime) -> None:
+    """Dust moves nothing: anybody can send some to an address."""
+    if order.state not in (states.AWAITING_DEPOSIT, states.EXPIRED):
+        return
+    if matters(sum(output.amount_minor for output in outputs), order.send_asset.dust_minor):
+        move(order, states.CONFIRMING, actor="machine", reason=Reason.DEPOSIT_SEEN, at=at)
+
+
+def _fall_back(order: Order, at: datetime, reason: Reason) -> None:
+    """Let an order that confirms wait for its payment again when nothing is left that is one."""
+    if order.state == states.CONFIRMING and not _confirms(order):
+        move(order, states.AWAITING_DEPOSIT, actor="machine", reason=reason, at=at, exception=states.NONE)
+
+
+def _confirms(order: Order) -> bool:
+    """Say whether a payment of more than dust is being confirmed, or waits for a decision: one statement."""
+    present = Deposit.objects.filter(owner_ref=order.reference, state__in=(SEEN, CONFIRMED))
+    paid = present.filter(disposition__in=("", WAITING)).values("txid", "disposition").annotate(sum=Sum("amount_minor"))
+    return paid.filter(sum__gt=order.send_asset.dust_minor).exists()
+
+
+def _note_lost(order: Order, at: datetime) -> None:
+    """A reorganisation took a decided deposit away: a case for the operator, whatever the order does meanwhile."""
+    if order.exception != states.REORG:
         note(
             order,
             actor="machine",
@@ -92,12 +107,20 @@ def _note_removed(order: Order, deposit: Deposit, at: datetime) -> None:
             exception=states.REORG,
             turn=operators_turn(at),
         )
-    clear_news(deposit)
 
 
-def _others(order: Order, deposit: Deposit) -> bool:
-    return (
-        Deposit.objects.filter(owner_ref=order.reference, state__in=(SEEN, CONFIRMED)).exclude(pk=deposit.pk).exists()
+def _note_back(order: Order, at: datetime) -> None:
+    """A decided deposit is confirmed again; when none is missing any more, the order goes on as before."""
+    if order.exception != states.REORG or _missing(order):
+        return
+    order.exception = _waiting_exception(order)
+    note(
+        order,
+        actor="machine",
+        reason=Reason.MINED_AGAIN,
+        at=at,
+        exception=order.exception,
+        turn=turn_of(order, order.state, at),
     )
 
 
@@ -112,59 +135,49 @@ def _waiting_exception(order: Order) -> str:
     return waiting.values_list("reason", flat=True).first() or states.NONE
 
 
-def _turn_of(order: Order, at: datetime) -> Turn:
-    """Return whose turn it is once nothing is in doubt any more: the customer's, while a deposit blocks the order."""
-    waiting = Deposit.objects.filter(owner_ref=order.reference, disposition=WAITING).order_by("-pk")
-    if order.state == states.CONFIRMING and (deposit := waiting.first()) is not None:
-        return Turn(deposit.next_actor, deposit.deadline)
-    return usual_turn(order, order.state, at)
-
-
-def _decide(order: Order, deposit: Deposit, at: datetime) -> None:
-    refund_fee = read_reserves()[order.send_asset_id].network_fee
-    verdict = judge(order, deposit, refund_fee=refund_fee)
-    if order.state in (states.AWAITING_DEPOSIT, states.EXPIRED, states.REFUNDED):
+def _decide(order: Order, outputs: Sequence[Deposit], at: datetime) -> None:
+    payment = payment_of(outputs)
+    verdict = judge(payment, read_terms(order))
+    if verdict.disposition == DUST:
+        decide(outputs, DUST, reason="dust")
+        _fall_back(order, at, Reason.DUST)
+        post_entries([dust_entry(outputs[0], amount=payment.amount, at=at)])
+        return
+    if order.state in (states.AWAITING_DEPOSIT, states.EXPIRED):
         move(order, states.CONFIRMING, actor="machine", reason=Reason.DEPOSIT_SEEN, at=at)
     if verdict.get is not None:
-        _credit(order, deposit, verdict.get, at)
-        return
-    if verdict.disposition == DUST:
-        _keep_dust(order, deposit, at)
+        _credit(order, outputs, payment.amount, verdict.get, at)
         return
     if order.priced_at is None:
-        Promise.objects.filter(order=order, closed_at=None).update(closed_at=at)
+        close_promise(order, at=at)
     deadline = at + policy.WAITING_WINDOW
-    decide(deposit, verdict.disposition, reason=verdict.exception, deadline=deadline, next_actor=states.CUSTOMER)
-    _flag(order, verdict.exception, deadline, at)
+    decide(outputs, verdict.disposition, reason=verdict.exception, deadline=deadline, next_actor=states.CUSTOMER)
+    _flag(order, verdict.exception, Turn(states.CUSTOMER, deadline), at)
 
 
-def _keep_dust(order: Order, deposit: Deposit, at: datetime) -> None:
-    """Dust blocks nothing: the order waits for its real deposit as if nothing had come."""
-    decide(deposit, DUST, reason="dust")
-    if order.state == states.CONFIRMING and not _others(order, deposit):
-        move(order, states.AWAITING_DEPOSIT, actor="machine", reason=Reason.DUST, at=at, exception=states.NONE)
-    post_entries([dust_entry(deposit, at=at)])
+def _flag(order: Order, exception: str, turn: Turn, at: datetime) -> None:
+    """Raise the exception; only an order that stands still because of it, or is over otherwise, gets a new next actor.
 
-
-def _flag(order: Order, exception: str, deadline: datetime, at: datetime) -> None:
-    """Raise the exception; only an order that stands still because of it gets a new next actor."""
-    stands = order.state == states.CONFIRMING
+    A deposit that the chain took away stays the exception until it is back, or somebody has looked.
+    """
+    lost = order.exception == states.REORG
+    stands = not lost and order.state in (states.CONFIRMING, *states.RESTING)
     note(
         order,
         actor="machine",
         reason=Reason(exception.lower()),
         at=at,
-        exception=exception,
-        turn=Turn(states.CUSTOMER, deadline) if stands else None,
+        exception=None if lost else exception,
+        turn=turn if stands else None,
     )
 
 
-def _credit(order: Order, deposit: Deposit, get: Money, at: datetime) -> None:
-    """Price the order, once: the deposit becomes the exchange entry. The promise stays open until coins are reserved."""
-    gross = gross_of(Money(deposit.amount_minor, order.send_asset), rate=order.rate, into=order.get_asset)
-    decide(deposit, CREDIT, reason="credited")
+def _credit(order: Order, outputs: Sequence[Deposit], paid: Money, get: Money, at: datetime) -> None:
+    """Price the order, once: the payment becomes the exchange entry. The promise stays open until coins are reserved."""
+    gross = gross_of(paid, rate=order.rate, into=order.get_asset)
+    decide(outputs, CREDIT, reason="credited")
     order.priced_at = at
-    order.credited_send_minor, order.credited_get_minor = deposit.amount_minor, get.minor
+    order.credited_send_minor, order.credited_get_minor = paid.minor, get.minor
     move(
         order,
         states.EXCHANGING,
@@ -175,4 +188,4 @@ def _credit(order: Order, deposit: Deposit, get: Money, at: datetime) -> None:
         exception=_waiting_exception(order),
         also=("priced_at", "credited_send_minor", "credited_get_minor"),
     )
-    post_entries([exchange_entry(order, deposit=deposit, gross=gross, get=get, at=at)])
+    post_entries([exchange_entry(order, given=paid, gross=gross, get=get, at=at)])

@@ -8,9 +8,11 @@ from django.db.models import Exists, OuterRef
 from core.each import for_each
 from core.locks import lock_rows
 from orders import policy, states
-from orders.models import Order, Promise
+from orders.models import Order
+from orders.promises import close_promise
 from orders.reasons import Reason
-from orders.transition import Turn, move, note, operators_turn
+from orders.transition import move, note
+from orders.turn import Turn, operators_turn
 from wallets.models import Deposit
 from wallets.scan_state import scanned_since
 from wallets.states import WAITING
@@ -37,7 +39,7 @@ def _expire(reference: str, at: datetime) -> bool:
     (orders,) = lock_rows(Order.objects.filter(reference=reference, state=states.AWAITING_DEPOSIT, deadline__lt=at))
     if not orders:
         return False
-    Promise.objects.filter(order=orders[0], closed_at=None).update(closed_at=at)
+    close_promise(orders[0], at=at)
     move(orders[0], states.EXPIRED, actor="machine", reason=Reason.NOT_PAID_IN_TIME, at=at)
     return True
 
@@ -53,8 +55,8 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
     references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
     moved = for_each(references, lambda reference: _escalate(reference, at))
     with transaction.atomic():
-        late = Deposit.objects.filter(disposition=WAITING, deadline__lt=at).exclude(next_actor=states.OPERATOR)
-        late.update(next_actor=states.OPERATOR)
+        late = Deposit.objects.filter(disposition=WAITING, deadline__lt=at)
+        late.update(next_actor=states.OPERATOR, deadline=at + policy.WAITING_WINDOW)
     return moved
 
 

@@ -13,12 +13,11 @@ def exchange_reference(order: Order) -> str:
     return f"exchange:{order.reference}"
 
 
-def exchange_entry(order: Order, *, deposit: Deposit, gross: Money, get: Money, at: datetime) -> NewEntry:
-    """Turn the deposited asset into the other one: `gross` is what it is worth, `get` what the customer is owed.
+def exchange_entry(order: Order, *, given: Money, gross: Money, get: Money, at: datetime) -> NewEntry:
+    """Turn what was paid into the other asset: `gross` is what it is worth, `get` what the customer is owed.
 
     What lies between is the network fee and the exchange fee, in the get asset; readable for ever in the books.
     """
-    given = Money(deposit.amount_minor, order.send_asset)
     network_fee = Money(order.network_fee_minor, order.get_asset)
     fee = gross - get - network_fee
     return NewEntry(
@@ -37,7 +36,7 @@ def exchange_entry(order: Order, *, deposit: Deposit, gross: Money, get: Money, 
 
 
 def refund_fee_entry(deposit: Deposit, *, fee: Money, at: datetime) -> NewEntry:
-    """Charge the network fee of a refund to the customer's claim; the rest is what the refund pays."""
+    """Charge the network fee of a refund to the customer's claim; `deposit` is the first output of what goes back."""
     return NewEntry(
         f"refund-fee:{deposit.pk}",
         "refund fee",
@@ -46,9 +45,8 @@ def refund_fee_entry(deposit: Deposit, *, fee: Money, at: datetime) -> NewEntry:
     )
 
 
-def dust_entry(deposit: Deposit, *, at: datetime) -> NewEntry:
-    """Keep a deposit that is too small to send back, as the published policy says."""
-    amount = Money(deposit.amount_minor, deposit.asset)
+def dust_entry(deposit: Deposit, *, amount: Money, at: datetime) -> NewEntry:
+    """Keep a payment that is too small to send back, as the published policy says; `deposit` is its first output."""
     return NewEntry(
         f"dust:{deposit.pk}",
         "dust",

@@ -106,7 +106,8 @@ class Promise(models.Model):
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
     amount_minor = MinorField()  # payout plus fee cap
     client_ref = models.CharField(max_length=64, blank=True)  # who asked, as a hash: open unfunded promises are capped
-    funded = models.BooleanField(default=False)  # a deposit was seen
+    funded = models.BooleanField(default=False)  # enough for it is mined, or was seen in a way that binds the rate
+    lapses_at = models.DateTimeField(null=True, blank=True)  # closed then by itself; empty: stands until it is decided
     closed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -115,6 +116,7 @@ class Promise(models.Model):
                 fields=("asset",), include=("amount_minor", "funded"), condition=Q(closed_at=None), name="promise_open"
             ),
             models.Index(fields=("client_ref",), condition=Q(closed_at=None, funded=False), name="promise_by_client"),
+            models.Index(fields=("lapses_at",), condition=Q(closed_at=None), name="promise_by_lapse"),
         )
 
     def __str__(self) -> str:

@@ -163,6 +163,7 @@ def _write(
         asset=quote.get.asset,
         amount_minor=quote.get.minor + quote.fee_cap.minor,
         client_ref=client.network,
+        lapses_at=payment_deadline,
     ).save(force_insert=True)
     record(order, source="", actor="customer", reason=Reason.OPENED, at=at)
     if idempotency:

@@ -10,10 +10,12 @@ from core.locks import lock_rows
 from core.money import Money
 from ledger.post import InsufficientFunds
 from orders import policy, states
-from orders.models import Order, Promise
+from orders.models import Order
+from orders.promises import close_promise
 from orders.reasons import Reason
 from orders.refund import follow_refund
-from orders.transition import Turn, move, note, operators_turn
+from orders.transition import move, note
+from orders.turn import Turn, operators_turn, turn_of
 from wallets import states as wallet_states
 from wallets.models import Deposit, Payout
 from wallets.payouts import clear_payout_news, debt_of, list_payout_news, request_payout
@@ -56,7 +58,7 @@ def _request(reference: str, at: datetime) -> bool:
     order = _lock(reference)
     if order is None or order.credited_get_minor is None:
         return False
-    Promise.objects.filter(order=order, closed_at=None).update(closed_at=at)
+    close_promise(order, at=at)
     funded_by = Deposit.objects.filter(owner_ref=reference, disposition=CREDIT).values_list("pk", flat=True)
     move(order, states.PAYING, actor="machine", reason=Reason.PAYOUT_REQUESTED, at=at, hold=states.NO_HOLD)
     request_payout(
@@ -114,7 +116,15 @@ def _follow_settlement(order: Order, payout: Payout, at: datetime) -> None:
         move(order, states.SENT, actor="machine", reason=Reason.PAYOUT_SENT, at=at)
     elif payout.state == wallet_states.CONFIRMED and order.state in (states.PAYING, states.SENT):
         order.completed_at = at
-        move(order, states.COMPLETED, actor="machine", reason=Reason.PAYOUT_CONFIRMED, at=at, also=("completed_at",))
+        move(
+            order,
+            states.COMPLETED,
+            actor="machine",
+            reason=Reason.PAYOUT_CONFIRMED,
+            at=at,
+            turn=turn_of(order, states.COMPLETED, at),
+            also=("completed_at",),
+        )
     elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED, wallet_states.IN_DOUBT):
         reason = Reason(f"payout_{payout.state.lower()}")
         note(order, actor="machine", reason=reason, at=at, turn=operators_turn(at))

@@ -7,6 +7,8 @@ network stands in that record.
 from datetime import timedelta
 from fractions import Fraction
 
+BPS = 10_000  # basis points in a whole
+
 # A deposit this far below or above the promised amount executes by itself, pro rata. Wallets that round to few digits
 # stay within it; whoever sends a tenth less wanted something else and is asked. In basis points (1/10,000).
 TOLERANCE_BPS = 50

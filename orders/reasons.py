@@ -31,6 +31,7 @@ class Reason(TextChoices):
     REFUND_REJECTED = "refund_rejected", _("Refund stopped before sending")
     REFUND_REVERTED = "refund_reverted", _("Refund failed on the chain")
     REFUND_REDIRECTED = "refund_redirected", _("Refund goes to another address")
+    PROMISE_RELEASED = "promise_released", _("Reserved coins released by our team")
     PAID_LATE = "paid_late", _("Deposit came after the payment time")
     UNDERPAID = "underpaid", _("Deposit smaller than agreed")
     OVERPAID = "overpaid", _("Deposit larger than agreed")

@@ -12,7 +12,8 @@ from orders.models import Order
 from orders.payout import settle_purpose
 from orders.reasons import Reason
 from orders.refund import AddressesDiffer
-from orders.transition import move, note, usual_turn
+from orders.transition import move, note
+from orders.turn import usual_turn
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.models import Payout
 from wallets.payouts import PayoutNotRedirectable, debt_of, redirect_payout

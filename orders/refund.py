@@ -1,8 +1,10 @@
 """Send a waiting deposit back, in its own asset, to an address that the owner typed twice, less the network fee."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
@@ -17,8 +19,10 @@ from orders.models import Order
 from orders.reasons import Reason
 from orders.reserves import read_reserves
 from orders.transition import move, note
+from orders.turn import machines_turn, operators_turn, turn_of
 from wallets import states as wallet_states
 from wallets.addresses import check_customer_address, refuse_own_addresses
+from wallets.chains.networks import find_network
 from wallets.deposits import decide
 from wallets.models import Deposit, Payout
 from wallets.payouts import debt_of, request_payout
@@ -53,10 +57,11 @@ def refund_offered(order: Order) -> bool:
 def ask_refund(
     *, order_reference: str, deposit_id: int, address: str, address_repeated: str, at: datetime, actor: str
 ) -> Payout:
-    """Refund a WAITING deposit, or a credited one that we could not pay out for want of coins.
+    """Refund the payment of a WAITING deposit, or a credited one that we could not pay out for want of coins.
 
-    Locks the order, then the deposit; the second of two requests finds it decided. The customer's claim pays the
-    network fee that is expected; what sending really costs, up to its cap, is the house's, all of it when the fault is ours.
+    A payment goes back whole, whichever of its outputs is named, in one transaction with one fee. Locks the order, then
+    the outputs; the second of two requests finds them decided. The customer's claim pays the expected network fee; when
+    the fault is ours, the house pays it.
 
     Raises: RefundNotPossible, AddressesDiffer, AddressInvalid and kin, AddressIsOurs, DepositTooSmall, LiquidityShort.
     """
@@ -64,13 +69,13 @@ def ask_refund(
         raise AddressesDiffer
     try:
         with transaction.atomic():
-            (orders, deposits) = lock_rows(
+            (orders, outputs) = lock_rows(
                 Order.objects.filter(reference=order_reference).select_related("send_asset"),
-                Deposit.objects.filter(pk=deposit_id, owner_ref=order_reference).select_related("asset"),
+                payment_outputs(order_reference, deposit_id).select_related("asset"),
             )
-            if not orders or not deposits:
+            if not orders or not outputs:
                 raise RefundNotPossible
-            return _refund(orders[0], deposits[0], address, at, actor)
+            return _refund(orders[0], outputs, address, at, actor)
     except InsufficientFunds as error:
         raise LiquidityShort(asset=_asset_code(deposit_id)) from error
 
@@ -79,55 +84,79 @@ def _asset_code(deposit_id: int) -> str:
     return Deposit.objects.values_list("asset_id", flat=True).get(pk=deposit_id)
 
 
-def _refund(order: Order, deposit: Deposit, address: str, at: datetime, actor: str) -> Payout:
-    free = refund_offered(order) and deposit.disposition == wallet_states.CREDIT
-    waiting = deposit.disposition == wallet_states.WAITING
-    if deposit.state != wallet_states.CONFIRMED or not (waiting or free):
+def payment_outputs(order_reference: str, deposit_id: int) -> QuerySet[Deposit]:
+    """Select all that the transaction of a deposit paid to the order and that was decided alike: it goes back together."""
+    named = Deposit.objects.filter(pk=deposit_id, owner_ref=order_reference)
+    alike = Deposit.objects.filter(owner_ref=order_reference, txid__in=named.values("txid"))
+    return alike.filter(disposition__in=named.values("disposition"))
+
+
+def _refund(order: Order, outputs: Sequence[Deposit], address: str, at: datetime, actor: str) -> Payout:
+    first = outputs[0]
+    free = refund_offered(order) and first.disposition == wallet_states.CREDIT
+    if not (free or first.disposition == wallet_states.WAITING):
         raise RefundNotPossible
-    target = check_customer_address(chain=deposit.chain, text=address, field="address")
-    refuse_own_addresses(chain_addresses={"address": (deposit.chain, target)})
-    reserve = read_reserves()[deposit.asset_id]
-    fee = reserve.network_fee
-    amount = Money(deposit.amount_minor, deposit.asset)
-    if not free:
-        amount -= fee
-    if amount.minor <= deposit.asset.dust_minor:
-        raise DepositTooSmall(fee=str(fee))
-    decide(deposit, wallet_states.REFUND, reason="refund_asked")
+    if any(output.state != wallet_states.CONFIRMED for output in outputs):
+        raise RefundNotPossible
+    target = check_customer_address(chain=first.chain, text=address, field="address")
+    refuse_own_addresses(chain_addresses={"address": (first.chain, target)})
+    reserve = read_reserves()[first.asset_id]
+    fee = Money(0, first.asset) if free else reserve.network_fee
+    amount = Money(sum(output.amount_minor for output in outputs), first.asset) - fee
+    if not can_be_sent(amount):
+        raise DepositTooSmall(fee=str(reserve.network_fee))
+    decide(outputs, wallet_states.REFUND, reason="refund_asked")
     also: tuple[str, ...] = ()
     if not order.refund_address:
         order.refund_address, also = target, ("refund_address",)
-    standing = free or order.state in (states.CONFIRMING, states.REFUND_FAILED)
-    if standing:
+    if free or order.state in (states.CONFIRMING, states.REFUND_FAILED, states.REFUNDED):
         hold = states.NO_HOLD if free else None
         move(order, states.REFUNDING, actor=actor, reason=Reason.REFUND_ASKED, at=at, hold=hold, also=also)
     else:
-        note(order, actor=actor, reason=Reason.REFUND_ASKED, at=at, also=also)
+        # An order that is over otherwise is the machine's again until the refund has arrived.
+        turn = machines_turn(at) if order.state in states.RESTING else None
+        note(order, actor=actor, reason=Reason.REFUND_ASKED, at=at, turn=turn, also=also)
     if free:
         reverse_entry(reference=exchange_reference(order), reason="no liquidity", at=at)
     else:
-        post_entries([refund_fee_entry(deposit, fee=fee, at=at)])
+        post_entries([refund_fee_entry(first, fee=fee, at=at)])
     return request_payout(
-        purpose=refund_purpose(deposit.pk),
+        purpose=refund_purpose(first.pk),
         owner_ref=order.reference,
         address=target,
         amount=amount,
         fee_cap=reserve.fee_cap,
-        funded_by=[deposit.pk],
+        funded_by=[output.pk for output in outputs],
         at=at,
     )
 
 
+def can_be_sent(amount: Money) -> bool:
+    """Say whether a network relays a payment of `amount`; what is less waits for a lower fee."""
+    return amount.minor >= find_network(amount.asset.network).least_output_minor  # type: ignore[attr-defined] -- coins
+
+
 def follow_refund(order: Order, payout: Payout, *, at: datetime) -> None:
-    """Bring a locked order up to date with the payout of a refund; an order that was exchanged stays as it is."""
-    if order.state != states.REFUNDING:
+    """Bring a locked order up to date with the payout of a refund."""
+    failed = payout.state in (wallet_states.REJECTED, wallet_states.REVERTED)
+    reason = Reason(f"refund_{payout.state.lower()}") if failed else Reason.REFUND_CONFIRMED
+    if not failed and payout.state != wallet_states.CONFIRMED:
         return
-    if payout.state == wallet_states.CONFIRMED:
-        refunds = Payout.objects.filter(owner_ref=order.reference, purpose__startswith="deposit:")
-        known = [(debt_of(purpose), state) for purpose, state in refunds.values_list("purpose", "state")]
-        paid = {debt for debt, state in known if state == wallet_states.CONFIRMED}
-        if all(debt in paid for debt, _state in known):
-            move(order, states.REFUNDED, actor="machine", reason=Reason.REFUND_CONFIRMED, at=at)
-    elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED):
-        reason = Reason(f"refund_{payout.state.lower()}")
+    if order.state != states.REFUNDING:
+        # It was exchanged, or another of its refunds failed: it stays what it is, and the turn is worked out anew.
+        over = order.state in states.RESTING
+        turn = turn_of(order, order.state, at) if over else operators_turn(at) if failed else None
+        note(order, actor="machine", reason=reason, at=at, turn=turn)
+    elif failed:
         move(order, states.REFUND_FAILED, actor="machine", reason=reason, at=at)
+    elif refunds_arrived(order):
+        turn = turn_of(order, states.REFUNDED, at)
+        move(order, states.REFUNDED, actor="machine", reason=reason, at=at, turn=turn)
+
+
+def refunds_arrived(order: Order) -> bool:
+    """Say whether every refund of the order is confirmed: one statement."""
+    refunds = Payout.objects.filter(owner_ref=order.reference, purpose__startswith="deposit:")
+    known = [(debt_of(purpose), state) for purpose, state in refunds.values_list("purpose", "state")]
+    paid = {debt for debt, state in known if state == wallet_states.CONFIRMED}
+    return all(debt in paid for debt, _state in known)

@@ -35,7 +35,7 @@ ORDER = StateTable(
         EXPIRED: frozenset({CONFIRMING}),  # a late deposit re-enters
         REFUNDING: frozenset({REFUNDED, REFUND_FAILED}),
         REFUND_FAILED: frozenset({REFUNDING}),
-        REFUNDED: frozenset({CONFIRMING}),  # one more deposit arrives after the refund
+        REFUNDED: frozenset({REFUNDING}),  # one more deposit came after the refund and is sent back too
     },
 )
 

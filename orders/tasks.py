@@ -9,6 +9,7 @@ from core.assets import list_assets
 from orders.credit import follow_deposits
 from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.payout import follow_payouts, request_payouts
+from orders.promises import lapse_promises
 from orders.publish import publish_transitions
 from wallets.tasks import pay, scan
 
@@ -43,8 +44,9 @@ def advance_orders(*, chain: str) -> None:
 
 @shared_task
 def watch_deadlines(**_: Any) -> None:
-    """Expire what was not paid, hand over what is overdue."""
+    """Free what is promised in vain, expire what was not paid, hand over what is overdue."""
     at = clock.now()
+    lapse_promises(at=at)
     expire_due_orders(at=at)
     escalate_overdue(at=at)
     offer_refunds(at=at)

@@ -4,40 +4,12 @@ The caller holds the order's row lock. Nothing changes the exception, the hold, 
 order but what names them: what a caller does not mention stays as it is.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from orders import policy, states
+from orders import states
 from orders.models import Order, Transition
 from orders.reasons import Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """Who acts next and until when; nobody has no deadline."""
-
-    actor: str
-    until: datetime | None
-
-
-def usual_turn(order: Order, state: str, at: datetime) -> Turn:
-    """Return who acts next once `order` is in `state`, nothing being out of the ordinary; pure."""
-    if state in states.RESTING:
-        return Turn(states.NOBODY, None)
-    if state == states.AWAITING_DEPOSIT:
-        return Turn(states.CUSTOMER, order.payment_deadline)
-    if order.hold_reason == states.ADDRESS:
-        return Turn(states.CUSTOMER, at + policy.WAITING_WINDOW)
-    if order.hold_reason == states.LIQUIDITY:
-        return Turn(states.OPERATOR, at + policy.LIQUIDITY_WINDOW)
-    if state == states.REFUND_FAILED:
-        return operators_turn(at)
-    return Turn(states.MACHINE, at + policy.MACHINE_WINDOW)
-
-
-def operators_turn(at: datetime) -> Turn:
-    """Hand something to the operator."""
-    return Turn(states.OPERATOR, at + policy.WAITING_WINDOW)
+from orders.turn import Turn, usual_turn
 
 
 def move(

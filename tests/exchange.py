@@ -12,6 +12,7 @@ from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.models import Order
 from orders.open import Opened, open_order
 from orders.payout import follow_payouts, request_payouts
+from orders.promises import lapse_promises
 from orders.quotes import make_quote, read_quote
 from ticker.models import MarketState
 from wallets.addresses import house_address
@@ -83,6 +84,7 @@ class Exchange:
             sign_payouts(node=self.client_of(chain), at=self.now())
             send_due_attempts(node=self.client_of(chain), at=self.now())
             follow_payouts(chain=chain, at=self.now())
+        lapse_promises(at=self.now())
         expire_due_orders(at=self.now())
         escalate_overdue(at=self.now())
         offer_refunds(at=self.now())

@@ -1,5 +1,6 @@
 """Deposits as orders see them: what is news, and the one verb that decides what becomes of a confirmed deposit."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from core.money import Money
@@ -25,31 +26,39 @@ def first_sight(deposit: Deposit) -> datetime | None:
     return min(filter(None, (seen, deposit.mined_at)), default=None)
 
 
-def clear_news(deposit: Deposit) -> None:
-    """Note on the locked deposit that orders have acted on its present state. One statement."""
-    deposit.news = False
-    deposit.save(update_fields=("news",))
+def clear_news(outputs: Sequence[Deposit]) -> None:
+    """Note on the locked deposits that orders have acted on their present state. One statement."""
+    Deposit.objects.filter(pk__in=[output.pk for output in outputs], news=True).update(news=False)
+    for output in outputs:
+        output.news = False
 
 
 def decide(
-    deposit: Deposit,
+    outputs: Sequence[Deposit],
     disposition: str,
     *,
     reason: str,
     deadline: datetime | None = None,
     next_actor: str = "",
 ) -> None:
-    """Set what becomes of a locked, confirmed deposit; one statement.
+    """Set what becomes of locked, confirmed deposits: the outputs of one payment. One statement.
 
-    Raises: core.states.IllegalTransition when it was decided otherwise before, ValueError when it is not confirmed.
+    Raises: core.states.IllegalTransition when one was decided otherwise before, ValueError when one is not confirmed.
     """
-    if deposit.state != states.CONFIRMED:
-        raise ValueError(f"{deposit} is {deposit.state}: only a confirmed deposit is decided")
-    states.DISPOSITION.check(deposit.disposition, disposition)
-    deposit.disposition, deposit.reason = disposition, reason
-    deposit.deadline, deposit.next_actor = deadline, next_actor
-    deposit.news = False
-    deposit.save(update_fields=("disposition", "reason", "deadline", "next_actor", "news"))
+    decided = {
+        "disposition": disposition,
+        "reason": reason,
+        "deadline": deadline,
+        "next_actor": next_actor,
+        "news": False,
+    }
+    for output in outputs:
+        if output.state != states.CONFIRMED:
+            raise ValueError(f"{output} is {output.state}: only a confirmed deposit is decided")
+        states.DISPOSITION.check(output.disposition, disposition)
+        for name, value in decided.items():
+            setattr(output, name, value)
+    Deposit.objects.filter(pk__in=[output.pk for output in outputs]).update(**decided)
 
 
 def deposit_entry(deposit: Deposit, *, at: datetime) -> NewEntry:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,6 +26,7 @@ from orders.quote_check import QuoteOutdated
 from orders.quotes import Quote, QuoteExpired, QuoteInvalid, default_amount, make_quote, read_quote
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
+from wallets.chains.networks import find_network
 from website.history import SPANS, read_history, read_span
 from website.owner import remember_owner
 from website.quote import REFUSED, breakdown, typed_amount
@@ -216,7 +216,7 @@ def _render(request: HttpRequest, form: Form, at: datetime, *, status: int = 200
         "spans": list(SPANS),
         "at": at,
         "payment_minutes": policy.minutes(policy.PAYMENT_WINDOW),
-        "confirm_minutes": settings.CONFIRM_WINDOW_MINUTES,
+        "confirm_minutes": policy.minutes(find_network(form.pair.quote.network).first_confirmation),
     }
     if form.quote:
         context |= breakdown(form.quote)

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, replace
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders import states
+from orders import policy, states
 from orders.reads import DepositView, OrderView
 from wallets import states as wallet_states
+from wallets.chains.networks import find_network
 
 _NETWORKS: dict[str, Promise] = {
     "bitcoin": gettext_lazy("Bitcoin network"),
@@ -98,8 +98,11 @@ def describe(view: OrderView) -> Notice:
 def _awaiting(view: OrderView) -> Notice:
     return Notice(
         _("Send exactly %(amount)s") % {"amount": view.send},
-        _("If we see your payment in time, the rate is yours: the network then has %(minutes)s minutes to confirm it.")
-        % {"minutes": settings.CONFIRM_WINDOW_MINUTES},
+        _(
+            "If we see your payment in time, sent with an ordinary network fee, the rate is yours: the network then has "
+            "%(minutes)s minutes to put it into a block."
+        )
+        % {"minutes": policy.minutes(find_network(view.send.asset.network).first_confirmation)},
         "act",
     )
 

@@ -59,6 +59,17 @@ def pay(order: Order, minor: int | None = None, *, state: str = CONFIRMED, **fie
     return deposit
 
 
+def confirm(deposit: Deposit) -> Deposit:
+    """Let the chain confirm a deposit that was seen, and the books take it in."""
+    deposit.state, deposit.news, deposit.block_height = CONFIRMED, True, 11
+    deposit.mined_at = deposit.first_seen_at + timedelta(minutes=2)
+    deposit.confirmed_at = deposit.first_seen_at + timedelta(minutes=4)
+    deposit.save()
+    with transaction.atomic():
+        post_entries([deposit_entry(deposit, at=NOW)])
+    return deposit
+
+
 def follow(deposit: Deposit, at: datetime = NOW) -> Deposit:
     """Let orders act on the deposit's news, and read it again."""
     follow_deposit(deposit_id=deposit.pk, reference=deposit.owner_ref, at=at)

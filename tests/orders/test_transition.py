@@ -14,7 +14,8 @@ from orders.addresses import set_payout_address, set_refund_address
 from orders.models import Order
 from orders.payout import request_order_payout, request_payouts
 from orders.reasons import Reason, describe_reason
-from orders.transition import Turn, move, note
+from orders.transition import move, note
+from orders.turn import Turn
 from tests.orders.conftest import NOW
 from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, bring_back, follow, open_one, pay, reload, remove
 from wallets.models import Payout

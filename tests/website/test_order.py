@@ -44,6 +44,7 @@ def pay(order, minor, *, seen_at=NOW, txid="ab" * 32):
         amount_minor=minor,
         state=states.CONFIRMED,
         first_seen_at=seen_at,
+        mined_at=seen_at,
         confirmed_at=seen_at,
         block_height=9,
         news=True,

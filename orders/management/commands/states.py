@@ -68,7 +68,7 @@ _EXCEPTIONS = f"""## Exceptions and holds
 | exception | raised when | what the owner can do |
 |---|---|---|
 | NONE | nothing is out of the ordinary | – |
-| PAID_LATE | the deposit was neither seen nor mined before the payment deadline, or confirmed too late | refund |
+| PAID_LATE | the deposit was neither seen nor mined before the payment deadline, or not mined soon enough after that | refund |
 | UNDERPAID | less than promised by more than {policy.percent(policy.TOLERANCE_BPS)} | refund |
 | OVERPAID | more than promised by more than {policy.percent(policy.TOLERANCE_BPS)} | refund |
 | SECOND | one more deposit came after the order was exchanged or refunded | refund of that deposit |
