@@ -8,6 +8,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 API_REQUESTS_PER_MINUTE = 10**9
 PROMISES_PER_CLIENT = 10**9
 PROMISED_SHARE_PERCENT = 100
+SCAN_LIMIT_S = 10**6  # nothing scans meanwhile; the heartbeats' limits are the tests'
 # The public key of BIP-32's first test vector: addresses are derived, nobody is paid.
 ACCOUNT_KEYS = dict.fromkeys(
     ("litecoin", "ethereum"),

@@ -27,6 +27,7 @@ def stock() -> None:
     from core.assets import get_asset
     from core.money import Money
     from ledger.post import Leg, NewEntry, post_entry
+    from tests.beats import everything_works, give_coins
     from ticker.models import Market, MarketState, Pair
     from wallets.models import ChainState
 
@@ -44,6 +45,8 @@ def stock() -> None:
     for code in ("litecoin", "ethereum"):
         facts = {"identity": code, "height": 10, "scan_started_at": now}
         ChainState.objects.update_or_create(code=code, defaults=facts)
+    everything_works()
+    give_coins("litecoin", 10**9 * 10**8, pieces=8)
     with transaction.atomic():
         for code in ("LTC", "ETH"):
             amount = Money(10**9 * 10 ** get_asset(code).scale, get_asset(code))

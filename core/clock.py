@@ -12,6 +12,11 @@ def _system_now() -> datetime:
     return datetime.now(tz=UTC)
 
 
+def machine_now() -> datetime:
+    """Return what this machine's clock says, whatever `now()` was told: to hold it against the database's."""
+    return _system_now()
+
+
 _read: Callable[[], datetime] = _system_now
 
 

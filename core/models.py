@@ -1,4 +1,4 @@
-"""Reference data that every app speaks of: assets. Filled from fixtures/assets.json and changed only by a release."""
+"""What every app speaks of: assets, filled from fixtures/assets.json and changed only by a release; and heartbeats."""
 
 from django.db import models
 
@@ -55,3 +55,13 @@ class Asset(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class Heartbeat(models.Model):
+    """When a kind of work was done last, written by that work itself (core.heartbeat)."""
+
+    name = models.CharField(primary_key=True, max_length=60)  # "prices", "scan:litecoin"
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.at}"

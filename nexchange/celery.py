@@ -1,6 +1,7 @@
 """Background work: the Celery application and the one timetable.
 
-Every task is safe to run twice, on two machines, at once; a tick that was not taken before the next one expires. Each
+Every task is safe to run twice, on two machines, at once. A tick that nobody took expires, but never within the time by
+which the clocks of two machines may differ: the message carries its end by the sender's clock, the worker has its own. Each
 chain has a queue of its own, so that a slow node delays nobody else.
 """
 
@@ -19,13 +20,16 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+EXPIRES_S = 60
+
+
 def _tick(task: str, every_s: int, queue: str, **kwargs: str) -> dict[str, object]:
-    """A periodic task that expires before its next tick, so that a slow worker never drowns in old ones."""
+    """A periodic task that expires after a minute or its next tick, so that a worker that was away never drowns in old ones."""
     return {
         "task": task,
         "schedule": every_s,
         "kwargs": kwargs,
-        "options": {"queue": queue, "expires": max(every_s - 1, 1)},
+        "options": {"queue": queue, "expires": max(every_s - 1, EXPIRES_S)},
     }
 
 

@@ -31,6 +31,8 @@ RIGHTS: dict[str, dict[str, str]] = {
     "django_session": _PEOPLE,
     # what a release alone writes
     "core_asset": {"web": "S", "worker": "S", "chain": "S", "signer": "S", "operator": "S"},
+    # heartbeats: written by whatever works, read by whoever sells
+    "core_heartbeat": {"web": "S", "worker": "S I U", "chain": "S I U", "signer": "S I U", "operator": "S"},
     "django_migrations": {"web": "S", "worker": "S", "chain": "S", "signer": "S", "beat": "S", "operator": "S"},
     "ticker_market": {"web": "S", "worker": "S", "chain": "S", "signer": "S", "operator": "S"},
     "ticker_listing": {"web": "S", "worker": "S", "chain": "S", "operator": "S"},
@@ -128,8 +130,11 @@ for _table, _more in ASKED_BY_PAGES.items():
 # A table that nobody has put above: named by a test, and until then as wide as a worker's work may need.
 UNLISTED = {"web": "S", "worker": "S I U D", "chain": "S I U D", "signer": "S", "operator": "S"}
 
-# SQL functions that change something, and who may call them; every other one of ours runs as a trigger alone.
+# SQL functions that something of ours calls, and who may; every other one of ours runs as a trigger alone.
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "ledger_post(jsonb)": ("web", "worker", "chain"),
     "ledger_take_checkpoints()": ("worker",),
+    "ledger_free_coins()": ("web", "worker", "chain", "operator"),
+    "wallets_standing()": ("web", "worker", "chain", "operator"),
+    "wallets_frozen()": ("web", "worker", "chain", "operator"),
 }

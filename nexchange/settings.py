@@ -180,7 +180,7 @@ TICKER_BASE_URLS = {  # another address only for tests and replays
 TICKER_ROUND = {  # what a market asks of its prices is in fixtures/markets.json; here is how the venues are asked
     "period_s": 10,
     "spacing_s": 5,  # a round this soon after another is not run
-    "bound_s": 8,  # for all venues together
+    "bound_s": 6,  # for all venues together
     "ahead_s": 15,  # a venue's clock may run this far ahead of ours
     "backoff_first_s": 10,  # doubled with each failure in a row
     "backoff_max_s": 300,
@@ -194,6 +194,21 @@ PROMISED_SHARE_PERCENT = env.int(
     "PROMISED_SHARE_PERCENT", default=50
 )  # of an asset's spendable coins that unfunded orders may hold together
 MAX_TIP_AGE_SECONDS = {"litecoin": 5400, "ethereum": 600}  # an older tip stops crediting, expiring and paying
+# How old each kind of work may become before nothing is sold that needs it: published, listed in docs/ARCHITECTURE.md.
+# By the first part of a heartbeat's name (core.heartbeat), in seconds.
+HEARTBEAT_LIMITS_S = {
+    "default": 9,  # the worker of prices, deadlines and events has taken any turn; every 2 s
+    "scan": 9,  # a chain was read to its tip, mempool included; every 2 s
+    "orders": 9,  # the orders of a chain were moved on; every 2 s
+    "pay": 9,  # what a chain had to pay was signed and sent, by a signer that answers; every 2 s
+    "prices": 30,  # a round of prices was stored; every 10 s
+    "deadlines": 45,  # what is overdue was looked for; every 10 s
+    "publish": 45,  # committed transitions were numbered; every 2 s
+}
+SCAN_LIMIT_S = 30  # a scan that began longer ago says nothing about now to who wants to sell
+UNSENT_LIMIT_S = 120  # a payout that nobody has tried to sign, or that no node has taken, for longer: the lane stands
+LANE_LIMIT_S = 3600  # the lowest nonce of a lane that is signed for longer and not mined: the lane is stuck
+CLOCK_LIMIT_S = 5  # a process whose clock is further from the database's sells nothing
 SCAN_FRESH_SECONDS = 300  # a scan older than this says nothing about now
 READING_GAP_SECONDS = 60  # scans further apart than this (ordinary: 2 s) leave a gap, in which payments were seen late
 DEEPEST_ROLLBACK = 200  # blocks kept to find where a reorganisation began

@@ -4,7 +4,7 @@ import os
 import re
 
 from nexchange.settings import *  # noqa: F403 -- settings modules differ from the base, they do not repeat it
-from nexchange.settings import REDIS_URL, STORAGES, broker_url
+from nexchange.settings import HEARTBEAT_LIMITS_S, REDIS_URL, STORAGES, broker_url
 
 SECRET_KEY = "test-only"  # noqa: S105 -- opens nothing
 TOKEN_KEY = "test-only-tokens"  # noqa: S105 -- opens nothing
@@ -21,3 +21,8 @@ if _process := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
     _server = REDIS_URL.partition("?")[0]
     REDIS_URL = f"{_server}?db={_process}" if _server.startswith("unix:") else re.sub(r"/\d*$", f"/{_process}", _server)
     CELERY_BROKER_URL = broker_url(REDIS_URL)
+
+# No workers run beside most tests, and a busy machine may be slow between two lines of one: what is published is tried by
+# the tests that are about it.
+HEARTBEAT_LIMITS_S = dict.fromkeys(HEARTBEAT_LIMITS_S, 3600)
+SCAN_LIMIT_S = 3600

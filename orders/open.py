@@ -4,7 +4,6 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -14,13 +13,13 @@ from core.errors import DomainError
 from core.references import make_reference
 from core.tokens import hash_token, make_token
 from orders import policy, states
+from orders.facts import Side
 from orders.idempotency import IdempotencyInProgress, IdempotencyRequest, find_replay
-from orders.limits import LiquidityShort, find_pair, get_terms, payable_minor
 from orders.models import IdempotencyKey, Order, Promise
+from orders.offer import Offer, check_promise, find_pair, read_offer
 from orders.quote_check import check_quote
 from orders.quotes import Quote
 from orders.reasons import Reason
-from orders.reserves import read_reserves
 from orders.transition import record
 from wallets.addresses import check_customer_address, refuse_own_addresses, take_address
 
@@ -28,11 +27,6 @@ from wallets.addresses import check_customer_address, refuse_own_addresses, take
 class QuoteUsed(DomainError):
     code = "quote_used"
     message = _("This quote has already been used for an order.")
-
-
-class TooManyOpenOrders(DomainError):
-    code = "too_many_open_orders"
-    message = _("You have too many unpaid orders. Pay one of them or wait until it expires.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +64,8 @@ def open_order(
     3. Under the asset's promise lock: what is available must cover the payout and its fee cap.
     4. Address, order, promise, transition and key are written together.
 
-    Raises: AddressInvalid and kin, AddressIsOurs, LiquidityShort, TooManyOpenOrders, QuoteUsed, IdempotencyReused,
-    IdempotencyInProgress, as check_quote, RateUnavailable.
+    Raises: AddressInvalid and kin, AddressIsOurs, PairPaused, LiquidityShort, ReservePromised, TooManyOpenOrders,
+    QuoteUsed, IdempotencyReused, IdempotencyInProgress, as check_quote, RateUnavailable.
     """
     client = client or Client()
     payout, refund = _check_addresses(quote, payout_address, refund_address)
@@ -122,9 +116,10 @@ def _write(
     idempotency: IdempotencyRequest | None,
     at: datetime,
 ) -> Opened:
+    offer, side = _read_offer(quote, client, at)
     if quote.token:  # a customer has carried it here; without a token it was priced in this very request
-        check_quote(quote, get_terms(pair=find_pair(quote.pair), at=at)[0])
-    _check_promise(quote, client)
+        check_quote(quote, offer.terms)
+    check_promise(offer, side, get=quote.get, client_ref=client.network)
     reference, nonce = make_reference("O"), secrets.token_hex(16)
     owner_token = make_token("owner", reference, nonce)
     user, bearer = client.user, ""
@@ -173,8 +168,8 @@ def _write(
     return Opened(order=order, owner_token=owner_token, bearer=bearer, replayed=False)
 
 
-def _check_promise(quote: Quote, client: Client) -> None:
-    """Refuse what the reserves cannot keep, or what one client may not hold.
+def _read_offer(quote: Quote, client: Client, at: datetime) -> tuple[Offer, Side]:
+    """Read afresh what is offered, and what this client holds of it, with the locks of what is promised held.
 
     Concurrent openings of one client, and of one asset, wait for each other. The locks are a statement of their own:
     whatever is read must begin after they are held, or it misses what the one before has just committed.
@@ -188,11 +183,7 @@ def _check_promise(quote: Quote, client: Client) -> None:
             """,
             [client.network or quote.id, asset.code],
         )
-    reserve = read_reserves(client.network)[asset.code]
-    if reserve.unpaid_of_client >= settings.PROMISES_PER_CLIENT:
-        raise TooManyOpenOrders
-    if quote.get.minor > payable_minor(find_pair(quote.pair), reserve):
-        raise LiquidityShort(asset=asset.code)
+    return read_offer(find_pair(quote.pair), client_ref=client.network, at=at)
 
 
 def _reopen(order: Order) -> Opened:

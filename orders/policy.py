@@ -32,6 +32,16 @@ LIQUIDITY_WINDOW = timedelta(hours=6)
 # When a step that the machine should have made by itself is handed to the operator.
 MACHINE_WINDOW = timedelta(hours=1)
 
+# A fixed rate is a free option until it is paid for (PROMISED_SHARE_PERCENT bounds all of them together). One client's
+# open promises may hold this share of an asset's free and promised coins, in per cent.
+CLIENT_SHARE_PERCENT = 10
+
+# This share of what may be promised is kept for small orders, so that a few large unpaid ones close nothing.
+KEPT_FOR_SMALL_PERCENT = 20
+
+# A small order pays out at most this many times the asset's least amount.
+SMALL_ORDER_MINIMUMS = 10
+
 
 def percent(bps: int) -> str:
     """Spell basis points as people do: 50 is "0.5 %"."""

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from core.assets import get_asset
 from core.errors import DomainError
 from core.money import Money
-from orders.limits import Limits, LiquidityShort, find_pair, get_terms, limits_of
+from orders.offer import Limits, Offer, get_offer
 from orders.pricing import Terms, price_get, price_send
 
 _SALT = "orders.quote.v1"
@@ -87,26 +87,22 @@ def make_quote(*, pair: str, send: str | None = None, get: str | None = None, at
     """Price an amount from either side; one of `send` and `get` (decimal text in whole coins).
 
     Raises: PairUnknown, PairDisabled, AmountRequired, BothAmounts, AmountInvalid, AmountTooPrecise, AmountBelowMinimum,
-    AmountAboveMaximum, LiquidityShort, RateUnavailable.
+    AmountAboveMaximum, PairPaused, LiquidityShort, ReservePromised, RateUnavailable.
     """
     if not send and not get:
         raise AmountRequired
-    quote, _limits = price_amount(pair=pair, send=send, get=get, at=at)
-    return _signed(quote)
+    return sign_quote(price_amount(get_offer(pair, at=at), send=send, get=get, at=at))
 
 
-def price_amount(*, pair: str, send: str | None = None, get: str | None = None, at: datetime) -> tuple[Quote, Limits]:
-    """Price an amount as make_quote does, but unsigned (no token) and with the bounds; without an amount, the default.
+def price_amount(offer: Offer, *, send: str | None = None, get: str | None = None, at: datetime) -> Quote:
+    """Price an amount at an offer, unsigned (no token); without an amount, the default. No statement.
 
     For price displays, and for an order opened in the same breath. Raises: as make_quote, but AmountRequired.
     """
     if send and get:
         raise BothAmounts
-    found = find_pair(pair)
-    terms, reserve = get_terms(pair=found, at=at)
-    limits = limits_of(terms, reserve)
-    if limits.closed:
-        raise LiquidityShort(asset=terms.get_asset.code)
+    offer.require_open()
+    terms, limits = offer.terms, offer.limits
     if get:
         amount = _on_step(Money.parse(get, terms.get_asset, field="get"), up=False)
         _check_bounds(amount, limits.min_get, limits.max_get, "get")
@@ -116,9 +112,9 @@ def price_amount(*, pair: str, send: str | None = None, get: str | None = None, 
         amount = _on_step(typed, up=False)
         _check_bounds(amount, limits.min_send, limits.max_send, "send")
         priced, side = price_send(amount, terms), "send"
-    quote = Quote(
+    return Quote(
         id=str(uuid.uuid4()),
-        pair=found.name,
+        pair=offer.pair.name,
         side="send" if side == "send" else "get",
         send=priced.send,
         get=priced.get,
@@ -130,7 +126,6 @@ def price_amount(*, pair: str, send: str | None = None, get: str | None = None, 
         expires_at=at + timedelta(seconds=settings.QUOTE_SECONDS),
         rate_at=terms.rate_at,
     )
-    return quote, limits
 
 
 def read_quote(*, token: str, at: datetime) -> Quote:
@@ -164,7 +159,8 @@ def _check_bounds(amount: Money, least: Money, most: Money, field: str) -> None:
         raise AmountAboveMaximum(maximum=str(most), field=field)
 
 
-def _signed(quote: Quote) -> Quote:
+def sign_quote(quote: Quote) -> Quote:
+    """Return the quote with the token that a customer carries; nothing is written."""
     facts = {
         "i": quote.id,
         "p": quote.pair,

@@ -7,8 +7,8 @@ from django.db import transaction
 from core.locks import lock_rows
 from ledger.post import InsufficientFunds
 from orders import states
-from orders.limits import LiquidityShort
 from orders.models import Order
+from orders.offer import LiquidityShort
 from orders.payout import settle_purpose
 from orders.reasons import Reason
 from orders.refund import AddressesDiffer

@@ -14,10 +14,9 @@ from ledger.post import InsufficientFunds, post_entries
 from ledger.reverse import reverse_entry
 from orders import states
 from orders.journal import exchange_reference, refund_fee_entry
-from orders.limits import LiquidityShort
 from orders.models import Order
+from orders.offer import LiquidityShort, read_fees
 from orders.reasons import Reason
-from orders.reserves import read_reserves
 from orders.transition import move, note
 from orders.turn import machines_turn, operators_turn, turn_of
 from wallets import states as wallet_states
@@ -100,11 +99,11 @@ def _refund(order: Order, outputs: Sequence[Deposit], address: str, at: datetime
         raise RefundNotPossible
     target = check_customer_address(chain=first.chain, text=address, field="address")
     refuse_own_addresses(chain_addresses={"address": (first.chain, target)})
-    reserve = read_reserves()[first.asset_id]
-    fee = Money(0, first.asset) if free else reserve.network_fee
+    fees = read_fees(first.asset)
+    fee = Money(0, first.asset) if free else fees.expected
     amount = Money(sum(output.amount_minor for output in outputs), first.asset) - fee
     if not can_be_sent(amount):
-        raise DepositTooSmall(fee=str(reserve.network_fee))
+        raise DepositTooSmall(fee=str(fees.expected))
     decide(outputs, wallet_states.REFUND, reason="refund_asked")
     also: tuple[str, ...] = ()
     if not order.refund_address:
@@ -125,7 +124,7 @@ def _refund(order: Order, outputs: Sequence[Deposit], address: str, at: datetime
         owner_ref=order.reference,
         address=target,
         amount=amount,
-        fee_cap=reserve.fee_cap,
+        fee_cap=fees.cap,
         funded_by=[output.pk for output in outputs],
         at=at,
     )

@@ -6,6 +6,8 @@ from celery import shared_task
 
 from core import clock
 from core.assets import list_assets
+from core.database_clock import clock_is_right
+from core.heartbeat import beat
 from orders.credit import follow_deposits
 from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.payout import follow_payouts, request_payouts
@@ -22,6 +24,8 @@ def follow_chain(*, chain: str, **_: Any) -> None:
     would expire at every tick, and with a slow node no payout would ever be made. What one raises keeps the others from
     nothing. Raises: ExceptionGroup of what they raised.
     """
+    if not clock_is_right():
+        return
     raised = []
     for turn in (scan, advance_orders, pay):
         try:
@@ -40,19 +44,26 @@ def advance_orders(*, chain: str) -> None:
         if asset.network == chain and asset.enabled:
             request_payouts(asset=asset.code, at=at)
     follow_payouts(chain=chain, at=at)
+    beat(f"orders:{chain}")
 
 
 @shared_task
 def watch_deadlines(**_: Any) -> None:
     """Free what is promised in vain, expire what was not paid, hand over what is overdue."""
+    if not clock_is_right():
+        return
     at = clock.now()
     lapse_promises(at=at)
     expire_due_orders(at=at)
     escalate_overdue(at=at)
     offer_refunds(at=at)
+    beat("deadlines")
+    beat("default")
 
 
 @shared_task
 def publish_events(**_: Any) -> None:
     """Number the committed transitions."""
     publish_transitions()
+    beat("publish")
+    beat("default")

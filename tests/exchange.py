@@ -14,11 +14,12 @@ from orders.open import Opened, open_order
 from orders.payout import follow_payouts, request_payouts
 from orders.promises import lapse_promises
 from orders.quotes import make_quote, read_quote
+from tests.beats import everything_works
 from ticker.models import MarketState
 from wallets.addresses import house_address
 from wallets.chains.protocol import Chain
 from wallets.chains.registry import open_chain
-from wallets.models import Payout
+from wallets.models import ChainState, Payout
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
@@ -60,6 +61,7 @@ class Exchange:
                     "checked_at": self.now(),
                 },
             )
+        everything_works()
         forget_all()
 
     def fund(self, chain: str, minor: int, times: int = 1) -> None:
@@ -100,6 +102,7 @@ class Exchange:
             self.tick()
 
     def open(self, pair: str = "ETHLTC", send: str = "1", **options: Any) -> Opened:
+        ChainState.objects.filter(problem="").update(scan_started_at=self.now())  # as often as the timetable scans
         self.price()
         quote = make_quote(pair=pair, send=send, at=self.now())
         target = "ethereum" if pair == "ETHLTC" else "litecoin"

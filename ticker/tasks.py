@@ -5,9 +5,9 @@ import logging
 from celery import shared_task
 from celery.signals import worker_ready
 from celery.worker.consumer import Consumer
-from django.conf import settings
 
 from core.clock import now
+from core.heartbeat import beat
 from ticker.prune import prune_prices
 from ticker.record import record_round
 
@@ -19,9 +19,12 @@ logger = logging.getLogger(__name__)
 @shared_task(soft_time_limit=20, time_limit=30)
 def run_ticker(**_: object) -> None:
     """Record one round; does nothing when another worker began one a moment ago."""
+    beat("default")  # asking the venues may take longer than this worker may seem to stand still
     report = record_round(at=now())
+    beat("default")
     if report is None:
         return
+    beat("prices")
     for standing in report.standings:
         if standing.verdict.code != "ok":
             logger.warning("no rate for %s: %s %s", standing.market, standing.verdict.code, standing.verdict.reason)
@@ -40,4 +43,4 @@ def ask_at_once(sender: Consumer, **_: object) -> None:
     Without it a release would add that period to the age of the last price, and a price too old stops all orders.
     """
     if QUEUE in sender.app.amqp.queues.consume_from:
-        run_ticker.apply_async(queue=QUEUE, expires=settings.TICKER_ROUND["period_s"])
+        run_ticker.apply_async(queue=QUEUE, expires=60)  # by another clock than the sender's

@@ -12,14 +12,16 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from core import clock
+from core.heartbeat import beat
 from wallets import journal
 from wallets.bump import bump_stuck_payouts
 from wallets.node_pool import get_node, known_mempool
+from wallets.paying.signing import can_sign
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
 
-LONGEST_ROUND = timedelta(seconds=20)
+LONGEST_ROUND = timedelta(seconds=4)  # the scan waits meanwhile, and what is not read lately is not sold
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,8 @@ def scan(*, chain: str) -> None:
     report = scan_chain(node=get_node(chain), at=clock.now(), known_mempool=known_mempool(chain))
     if report.problem:
         log.warning("scan of %s stopped: %s", chain, report.problem)
+    if report.finished:
+        beat(f"scan:{chain}")
 
 
 def pay(*, chain: str) -> None:
@@ -41,6 +45,8 @@ def pay(*, chain: str) -> None:
         send_due_attempts(node=node, at=clock.now())
         if not signed:
             break
+    if can_sign():
+        beat(f"pay:{chain}")
 
 
 @shared_task

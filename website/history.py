@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from core import clock
 from core.errors import DomainError
-from orders.limits import find_pair
+from orders.offer import find_pair
 from ticker.models import Pair
 from ticker.rates import Rate, list_history
 from website.quote import refuse

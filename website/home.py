@@ -20,10 +20,19 @@ from core.errors import DomainError
 from core.money import Money
 from orders import policy
 from orders.idempotency import IdempotencyRequest, hash_body
-from orders.limits import Limits, find_pair, get_limits, get_terms, limits_of
+from orders.offer import Limits, Offer, find_pair, get_offer
 from orders.open import Client, Opened, find_opened, open_order
 from orders.quote_check import QuoteOutdated
-from orders.quotes import Quote, QuoteExpired, QuoteInvalid, default_amount, make_quote, read_quote
+from orders.quotes import (
+    AmountRequired,
+    Quote,
+    QuoteExpired,
+    QuoteInvalid,
+    default_amount,
+    price_amount,
+    read_quote,
+    sign_quote,
+)
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
 from wallets.chains.networks import find_network
@@ -65,10 +74,11 @@ def show_home(request: HttpRequest) -> HttpResponse:
         raise Http404(str(error)) from error
     form = Form(pair=pair)
     try:
-        terms, reserve = get_terms(pair=pair, at=at)
-        form.limits = limits_of(terms, reserve)
-        form.send = _round_up(default_amount(form.limits, terms), form.limits).format()
-        _price(form, "send", at)
+        offer = get_offer(pair.name, at=at)
+        offer.require_open()
+        form.limits = offer.limits
+        form.send = _round_up(default_amount(offer.limits, offer.terms), offer.limits).format()
+        _price(form, "send", offer, at)
     except DomainError as error:
         form.blame(error)
     return _render(request, form, at)
@@ -172,16 +182,19 @@ def _show_new_price(request: HttpRequest, form: Form, at: datetime, notice: str,
         side = "get" if request.POST.get("side") == "get" or not form.send else "send"
     form.notice = notice
     try:
-        _price(form, side, at)
+        _price(form, side, get_offer(form.pair.name, at=at), at)
     except DomainError as error:
         form.notice = ""
         form.blame(error)
     return _render(request, form, at, status=REFUSED)
 
 
-def _price(form: Form, side: str, at: datetime) -> None:
+def _price(form: Form, side: str, offer: Offer, at: datetime) -> None:
     amount = form.get if side == "get" else form.send
-    quote = make_quote(pair=form.pair.name, **{side: amount}, at=at)
+    if not amount:
+        raise AmountRequired
+    form.limits = offer.limits
+    quote = sign_quote(price_amount(offer, **{side: amount}, at=at))
     form.quote, form.send, form.get = quote, quote.send.format(), quote.get.format()
 
 
@@ -198,9 +211,10 @@ def _first_pair() -> str:
 
 
 def _render(request: HttpRequest, form: Form, at: datetime, *, status: int = 200) -> HttpResponse:
-    if form.limits is None:
+    if form.limits is None and not form.errors:
         try:
-            form.limits = get_limits(pair=form.pair.name, at=at)
+            offer = get_offer(form.pair.name, at=at)
+            form.limits = None if offer.pauses else offer.limits
         except DomainError as error:
             form.errors.setdefault("form", str(error))
     pairs = [pair for pair in get_catalogue().pairs.values() if pair.enabled]

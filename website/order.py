@@ -15,8 +15,8 @@ from django.views.decorators.http import require_safe
 from core import clock
 from orders import states
 from orders.models import Order
+from orders.offer import get_fees
 from orders.reads import DepositView, OrderView, build_view, find_order
-from orders.reserves import get_reserves
 from wallets import states as wallet_states
 from website.owner import read_owner_token
 from website.wording import describe, received
@@ -108,7 +108,7 @@ def _context(order: Order, *, is_owner: bool, at: datetime) -> dict[str, Any]:
 
 def _refund_choice(deposit: DepositView, view: OrderView) -> dict[str, Any]:
     """What sending a deposit back gives: the deposit less the network fee of today; in full when the fault is ours."""
-    fee = get_reserves()[view.send.asset.code].network_fee
+    fee = get_fees(view.send.asset).expected
     free = deposit.disposition == wallet_states.CREDIT
     if free:
         fee -= fee

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST, require_safe
 
 from core import clock
 from core.errors import DomainError
-from orders.limits import Limits, find_pair, get_limits
-from orders.quotes import Quote, make_quote
+from orders.offer import Limits, find_pair, get_offer
+from orders.quotes import AmountRequired, Quote, price_amount, sign_quote
 from wallets.addresses import check_customer_address, refuse_own_addresses
 from website.wording import network_name
 
@@ -39,9 +39,12 @@ def answer_quote(request: HttpRequest) -> JsonResponse:
     side = "get" if request.GET.get("side") == "get" else "send"
     name = request.GET.get("pair", "")
     try:
-        limits = get_limits(pair=name, at=at)
+        offer = get_offer(name, at=at)
+        limits = offer.limits
         amount = _asked_amount(request.GET.get("amount", ""), limits)
-        quote = make_quote(pair=name, **{side: amount}, at=at)
+        if not amount:
+            raise AmountRequired
+        quote = sign_quote(price_amount(offer, **{side: amount}, at=at))
     except DomainError as error:
         return refuse(error, field=error.field or side)
     return JsonResponse(

@@ -11,7 +11,7 @@ from api.v1.amounts import eight
 from core.assets import confirmations_required, list_assets
 from core.models import Asset
 from core.money import Money
-from orders.reserves import get_reserves
+from orders.offer import get_fees
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
 
@@ -19,7 +19,6 @@ from ticker.models import Pair
 def currency_shape(asset: Asset) -> dict[str, Any]:
     """Return a Currency of version 1, from memory. `…_for_test` also counts pairs that only testers see."""
     offered = [pair for pair in get_catalogue().pairs.values() if pair.enabled]
-    reserve = get_reserves().get(asset.code)
     return {
         "code": asset.code,
         "name": asset.name,
@@ -29,7 +28,7 @@ def currency_shape(asset: Asset) -> dict[str, Any]:
         "maximal_amount": eight(Money(asset.maximum_minor, asset)),
         **_sides(asset, [pair for pair in offered if not pair.test_mode], ""),
         **_sides(asset, offered, "_for_test"),
-        "withdrawal_fee": eight(reserve.network_fee if reserve else Money(0, asset)),
+        "withdrawal_fee": eight(get_fees(asset).expected),
         "extra_id": asset.extra_id or None,
     }
 

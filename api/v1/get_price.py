@@ -12,7 +12,7 @@ from api.v1.amounts import exact_number, number, read_amount
 from api.v1.pair import require_pair
 from core.errors import DomainError
 from core.money import Money
-from orders.limits import Limits, get_limits
+from orders.offer import Limits, get_limits, get_offer
 from orders.quotes import AmountRequired, Quote, price_amount
 from ticker.models import Pair
 
@@ -27,10 +27,11 @@ class GetPrice(Resource):
         pair = require_pair(name)
         try:
             base, quote = _read_amounts(request.query_params)
-            priced, limits = price_amount(pair=pair.name, send=quote, get=base, at=self.at)
+            offer = get_offer(pair.name, at=self.at)
+            priced = price_amount(offer, send=quote, get=base, at=self.at)
         except DomainError as error:
             return Response(refusal_body(error) | self._bounds(pair), status=400)
-        return Response(self._shape(priced, pair) | _limits_shape(limits))
+        return Response(self._shape(priced, pair) | _limits_shape(offer.limits))
 
     def _shape(self, priced: Quote, pair: Pair) -> dict[str, Any]:
         return {

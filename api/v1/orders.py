@@ -18,6 +18,7 @@ from core.errors import DomainError
 from orders.addresses import set_payout_address, set_refund_address
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.models import Order
+from orders.offer import get_offer
 from orders.open import Client, Opened, find_opened, open_order
 from orders.quotes import AmountRequired, price_amount
 from orders.reads import build_view, find_order, owns, view_of_new
@@ -68,7 +69,8 @@ class Orders(Resource):
         try:
             if wanted.base is None and wanted.quote is None:
                 raise AmountRequired
-            quote, _limits = price_amount(pair=wanted.pair, send=wanted.quote, get=wanted.base, at=self.at)
+            offer = get_offer(wanted.pair, at=self.at)
+            quote = price_amount(offer, send=wanted.quote, get=wanted.base, at=self.at)
             return open_order(
                 quote=quote,
                 payout_address=wanted.payout_address,

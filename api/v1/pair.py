@@ -16,12 +16,13 @@ from core import clock
 from core.models import Asset
 from core.snapshot import Snapshot
 from orders.models import Order
+from orders.offer import is_sold
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
 
 
 def simple_shape(pair: Pair) -> dict[str, Any]:
-    """Return a PairSimple of version 1."""
+    """Return a PairSimple of version 1, from memory; a pair that cannot be sold just now is disabled."""
     fee = eight(fraction(pair.fee_bps))
     return {
         "name": pair.name,
@@ -29,7 +30,7 @@ def simple_shape(pair: Pair) -> dict[str, Any]:
         "quote": pair.quote_id,
         "fee_ask": fee,
         "fee_bid": fee,
-        "disabled": not pair.enabled,
+        "disabled": not is_sold(pair, at=clock.now()),
         "test_mode": pair.test_mode,
     }
 

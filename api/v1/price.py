@@ -11,6 +11,7 @@ from api.errors import FieldInvalid
 from api.resource import Resource
 from api.v1.amounts import eight, instant
 from api.v1.pair import require_pair
+from orders.offer import is_sold
 from ticker.catalogue import get_catalogue
 from ticker.rates import MAX_POINTS, Rate, RateUnavailable, list_history
 
@@ -43,7 +44,7 @@ class LatestPrice(Resource):
     """GET price/{pair}/latest/."""
 
     def get(self, request: Request, name: str, **_path: Any) -> Response:
-        """Answer an array with the newest rate, empty while there is no reliable one. Raises: NotFound."""
+        """Answer an array with the newest rate, empty while none is reliable or nothing is sold at it. Raises: NotFound."""
         pair = require_pair(name)
         if not _is_own_market(request):
             return Response([])
@@ -51,7 +52,8 @@ class LatestPrice(Resource):
             rate = get_catalogue().rate(pair.base_id, pair.quote_id, self.at)
         except RateUnavailable:
             return Response([])
-        return Response([_shape(pair.name, rate)])
+        # A price at which nothing can be bought now is none; a pair that is not offered at all has its market's.
+        return Response([_shape(pair.name, rate)] if is_sold(pair, at=self.at) or not pair.enabled else [])
 
 
 class PriceHistory(Resource):

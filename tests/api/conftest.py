@@ -17,6 +17,7 @@ from core.models import Asset
 from core.money import Money
 from core.throttle import KEYS
 from ledger.post import Leg, NewEntry, post_entry
+from tests.beats import everything_works, give_coins
 from ticker.models import MarketState
 from wallets.models import ChainState
 
@@ -120,6 +121,8 @@ def house(db: None, settings: Settings, at: datetime) -> None:
     settings.ACCOUNT_KEYS = ACCOUNT_KEYS
     set_rate("ETH", bid="2990", ask="3000", at=at)
     set_rate("LTC", bid="100", ask="100.5", at=at)
+    everything_works()
+    give_coins("litecoin", 500 * 10**8, pieces=8)
     for chain, coins in (("litecoin", ("LTC", 500)), ("ethereum", ("ETH", 40))):
         ChainState.objects.create(code=chain, identity="test", height=100, block_at=at, scan_started_at=at)
         asset = Asset.objects.get(pk=coins[0])

@@ -4,8 +4,13 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
+from core.assets import get_asset
 from core.snapshot import forget_all
+from ledger.balances import get_balance
+from ledger.post import post_entry
+from ledger.reserve import reserve_entry
 from tests.api.conftest import set_rate
 from ticker.models import MarketRate
 from wallets.models import ChainState
@@ -127,11 +132,15 @@ def test_refuses_with_bounds_when_nothing_can_be_priced(house, anyone, at, case)
         "disabled": ("BTCLTC", "pair_disabled"),
         "stale": ("ETHLTC", "rate_unavailable"),
         "empty": ("ETHLTC", "liquidity_short"),
-        "paused": ("ETHLTC", "liquidity_short"),
+        "paused": ("ETHLTC", "pair_paused"),
     }[case]
     if case == "stale":
         set_rate("ETH", bid="2990", ask="3000", at=at - timedelta(minutes=5))
-    if case in ("empty", "paused"):
+    if case == "empty":
+        amount = get_balance(kind="chain:spendable", asset=get_asset("ETH"))
+        with transaction.atomic():
+            post_entry(reserve_entry(purpose="elsewhere", amount=amount, at=at))
+    if case == "paused":
         ChainState.objects.filter(code="ethereum").update(problem="node away")
     forget_all()
 

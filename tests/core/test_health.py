@@ -1,7 +1,13 @@
 """GET /health/ says whether the database answers, to whoever asks and however."""
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+
+from core.health import operator_token
+from core.heartbeat import beat
+from core.snapshot import forget_all
+from wallets.models import ChainState
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +42,7 @@ def test_answers_plain_http_to_a_host_that_is_not_the_sites(client):
     response = client.get("/health/", headers={"host": "10.0.0.7:8000"})
 
     assert response.status_code == 200
-    assert response.json() == {"status": "ok", "database": "ok"}
+    assert response.json() == {"status": "ok", "database": "ok", "assets": {"LTC": "paused", "ETH": "paused"}}
     assert response["Cache-Control"] == "no-store"
 
 
@@ -64,3 +70,32 @@ def test_tries_once_more_with_a_fresh_connection(client, broken):
 def test_asks_and_never_writes(client):
     assert client.post("/health/").status_code == 405
     assert client.head("/health/").status_code == 200
+
+
+def test_says_what_is_sold_and_to_the_operator_alone_why_not(client):
+    ChainState.objects.create(code="litecoin", identity="x", problem="node: secret-host is away")
+    forget_all()
+
+    told = client.get("/health/")
+    assert told.json()["assets"] == {"LTC": "paused", "ETH": "paused"}
+    assert "secret-host" not in told.content.decode()
+    assert "causes" not in client.get("/health/", headers={"authorization": "Bearer guessed"}).json()
+
+    body = client.get("/health/", headers={"authorization": f"Bearer {operator_token()}"}).json()
+    assert "LTC chain_problem (node: secret-host is away)" in body["causes"]["ETH"]
+    assert set(body) == {"status", "database", "assets", "causes", "heartbeats", "clock_off_s"}
+
+
+def test_the_command_healthy_says_whether_a_work_was_done_in_time(settings):
+    settings.HEARTBEAT_LIMITS_S = {"scan": 9}
+    with pytest.raises(CommandError, match="never"):
+        call_command("healthy", "scan:litecoin")
+    with pytest.raises(CommandError, match="nobody"):
+        call_command("healthy", "nothing")
+    beat("scan:litecoin")
+    call_command("healthy", "scan:litecoin")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE core_heartbeat SET at = at - interval '10 s'")
+    with pytest.raises(CommandError, match="10 s ago, limit 9"):
+        call_command("healthy", "scan:litecoin")
+    call_command("healthy", "scan:litecoin", "--within", "60")

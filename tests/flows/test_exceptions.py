@@ -13,9 +13,9 @@ from ledger.reserve import release_entry, reserve_entry
 from orders import states
 from orders.addresses import set_payout_address
 from orders.models import Order, Promise
+from orders.offer import read_fees
 from orders.reads import build_view
 from orders.refund import RefundNotPossible, ask_refund
-from orders.reserves import read_reserves
 from tests.flows.conftest import Exchange
 from wallets import states as wallet_states
 from wallets.models import Deposit
@@ -79,7 +79,7 @@ def test_a_wrong_amount_waits_and_goes_back_less_the_fee(
     (payout,) = exchange.payouts(order)
     assert done.state == states.REFUNDED
     assert exchange.node_of(deposit.chain).received(address) == payout.amount_minor
-    charged = read_reserves()[deposit.asset_id].network_fee
+    charged = read_fees(deposit.asset).expected
     assert payout.amount_minor + charged.minor == deposit.amount_minor
     assert charged.minor < payout.fee_cap_minor
     assert get_balance(kind="customer", asset=deposit.asset, owner=order.reference).minor == 0

@@ -13,6 +13,7 @@ from core.assets import get_asset
 from core.money import Money
 from core.snapshot import forget_all
 from ledger.post import Leg, NewEntry, post_entry
+from tests.beats import everything_works, give_coins
 from ticker.models import MarketState
 from wallets.models import ChainState
 
@@ -36,6 +37,8 @@ def stock_the_site(*, ltc: int = 10_000 * 10**8, eth: int = 1_000 * 10**18) -> N
         ChainState.objects.update_or_create(
             code=code, defaults={"identity": code, "height": 10, "scan_started_at": NOW, "fee_rate_minor": 0}
         )
+    everything_works()
+    give_coins("litecoin", ltc, pieces=8)
     with transaction.atomic():
         for code, minor in (("LTC", ltc), ("ETH", eth)):
             amount = Money(minor, get_asset(code))

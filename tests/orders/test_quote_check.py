@@ -12,8 +12,8 @@ from core.errors import DomainError
 from core.money import Money
 from core.snapshot import forget_all
 from orders import policy, quotes
-from orders.limits import find_pair, get_limits, get_terms
 from orders.models import Order
+from orders.offer import get_limits, get_offer
 from orders.open import open_order
 from orders.pricing import gross_of, price_get, price_send
 from orders.quotes import Quote, QuoteInvalid, make_quote, read_quote
@@ -28,7 +28,7 @@ LTC_ADDRESS = "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3"
 
 def forge(quote: Quote) -> Quote:
     """Sign whatever `quote` says with the right key, as a thief of it would."""
-    return read_quote(token=quotes._signed(quote).token, at=NOW)
+    return read_quote(token=quotes.sign_quote(quote).token, at=NOW)
 
 
 def accept(quote: Quote, *, seconds: int = 1) -> Order:
@@ -130,7 +130,7 @@ def test_a_pinch_of_ether_buys_no_litecoin() -> None:
     ],
 )
 def test_the_bounds_of_an_asset_are_looked_at_again(side: str, amount: int, code: str) -> None:
-    quote, (terms, _reserve) = honest(), get_terms(pair=find_pair("ETHLTC"), at=NOW)
+    quote, terms = honest(), get_offer("ETHLTC", at=NOW).terms
     price = price_get if side == "get" else price_send
     priced = price(Money(amount, terms.get_asset if side == "get" else terms.send_asset), terms)
     forged = forge(replace(quote, send=priced.send, get=priced.get, fee=priced.fee))

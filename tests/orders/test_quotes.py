@@ -6,8 +6,8 @@ import pytest
 
 from core.errors import DomainError
 from core.snapshot import forget_all
-from orders.limits import get_limits
 from orders.models import Order
+from orders.offer import get_limits
 from orders.quotes import QuoteExpired, QuoteInvalid, make_quote, read_quote
 from tests.orders.conftest import NOW
 from ticker.models import MarketState

@@ -3,19 +3,22 @@
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 from django.db.models import Sum
 
 from core.errors import DomainError
+from orders import offer, policy
 from orders import open as opening
+from orders.facts import Facts, read_facts
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.models import Order, Promise
 from orders.open import Client, open_order
 from orders.quotes import Quote, make_quote
-from orders.reserves import Reserve, read_reserves
 from tests.orders.conftest import NOW, account_keys, committed_site  # noqa: F401 -- fixtures
 
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
@@ -72,22 +75,19 @@ def test_one_key_makes_one_order() -> None:
 
 
 def _spend_everything(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
-    """Let eight customers ask at once for a quarter of the coins each; return what was promised and what there was."""
-    free = read_reserves()["ETH"].available
+    """Let eight customers ask at once for a third of the coins each; return what was promised and what there was."""
     quotes = [make_quote(pair="ETHLTC", get="1", at=NOW) for _ in range(8)]
     room = quotes[0].get + quotes[0].fee_cap
 
-    def tight(client_ref: str = "") -> dict[str, Reserve]:
-        found = read_reserves(client_ref)
+    def tight(client_ref: str = "") -> Facts:
+        found = read_facts(client_ref)
         taken = Promise.objects.filter(closed_at=None).aggregate(total=Sum("amount_minor"))["total"] or 0
-        left = room + room + room - type(room)(int(taken), room.asset)
-        return {
-            **found,
-            "ETH": Reserve(left, type(room)(0, room.asset), found["ETH"].network_fee, found["ETH"].fee_cap, ""),
-        }
+        side = replace(found.sides["ETH"], free=3 * room.minor - int(taken), unfunded=0)
+        return replace(found, sides={**found.sides, "ETH": side})
 
-    monkeypatch.setattr(opening, "read_reserves", tight)
-    assert free.minor > 0
+    monkeypatch.setattr(offer, "read_facts", tight)
+    monkeypatch.setattr(policy, "KEPT_FOR_SMALL_PERCENT", 0)
+    monkeypatch.setattr(settings, "PROMISED_SHARE_PERCENT", 100)
     at_once(*[lambda q=q: open_order(quote=q, payout_address=ADDRESS, at=NOW) for q in quotes])
     promised = Promise.objects.filter(closed_at=None).aggregate(total=Sum("amount_minor"))["total"] or 0
     return int(promised), 3 * room.minor
@@ -101,7 +101,7 @@ def test_promises_never_exceed_the_reserve(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     """The control run: if this fails, the test above proves nothing."""
-    real = opening._check_promise
+    real = opening._read_offer
 
     class Unlocked:
         def __enter__(self) -> Any:
@@ -122,11 +122,12 @@ def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "connection", type("Loose", (), {"cursor": staticmethod(Unlocked)}))
     gate = threading.Barrier(8, timeout=10)
 
-    def together(quote: Quote, client: Any) -> None:
-        real(quote, client)
-        gate.wait()  # everybody has checked before anybody writes
+    def together(*asked: Any) -> Any:
+        found = real(*asked)
+        gate.wait()  # everybody has looked before anybody writes
+        return found
 
-    monkeypatch.setattr(opening, "_check_promise", together)
+    monkeypatch.setattr(opening, "_read_offer", together)
     promised, there_was = _spend_everything(monkeypatch)
 
     assert promised > there_was

@@ -7,7 +7,7 @@ from django.db import DatabaseError
 from core import clock
 from ledger.models import Entry
 from orders import states
-from orders.reserves import read_reserves
+from orders.facts import read_facts
 from tests.nodes import LitecoinNode
 from tests.simulated import SimulatedExchange
 from wallets.chains.fake import FakeChain
@@ -61,7 +61,7 @@ def test_a_node_that_lost_its_latest_blocks_undoes_nothing_and_goes_on_when_it_h
             report = scan(node)
             assert report.problem.startswith("behind: ")
             assert (report.blocks, report.rolled_back, report.finished) == (0, 0, False)
-        assert read_reserves()["LTC" if chain == "litecoin" else "ETH"].paused == "chain_problem"
+        assert read_facts().sides["LTC" if chain == "litecoin" else "ETH"].problem
         node.pool = pool
     assert everything_decided() == before
 
@@ -130,11 +130,11 @@ def test_every_failure_of_a_scan_stands_in_the_problem_and_stops_selling(read_ch
             scan(read_chain)
 
         assert ChainState.objects.get().problem.startswith(f"scan_failed: {type(failure).__name__}")
-        assert read_reserves()["LTC"].paused == "chain_problem"
+        assert read_facts().sides["LTC"].problem
 
     assert scan(read_chain).finished
     assert ChainState.objects.get().problem == ""
-    assert read_reserves()["LTC"].paused == ""
+    assert not read_facts().sides["LTC"].problem
 
 
 @pytest.mark.node

@@ -8,10 +8,10 @@ from website import home
 
 
 def test_says_calmly_that_something_broke(site, monkeypatch):
-    def broken(*, pair, at):
+    def broken(name, *, at):
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr(home, "get_terms", broken)
+    monkeypatch.setattr(home, "get_offer", broken)
     answer = Client(raise_request_exception=False).get("/en/")
 
     assert answer.status_code == 500

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orders.limits import get_limits
+from orders.offer import get_limits
 from tests.orders.conftest import NOW
 from tests.website.conftest import ETH_ADDRESS, LTC_ADDRESS
 

@@ -1,0 +1,47 @@
+"""Heartbeats: a row per kind of work, written by the work itself when it has done a turn, never by its process.
+
+A process that is stopped, or alive and of no use, writes none, so whoever reads the row knows what was really done last.
+Both ends use the database's clock. How old each may become is published in `settings.HEARTBEAT_LIMITS_S`, by the part of
+the name before the colon.
+"""
+
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.db import connection
+
+_UPSERT = """
+    INSERT INTO core_heartbeat (name, at) VALUES (%s, clock_timestamp())
+    ON CONFLICT (name) DO UPDATE SET at = GREATEST(core_heartbeat.at, EXCLUDED.at)
+"""
+# For statements that read other things besides: an object of name and age in seconds.
+AGES = """(SELECT COALESCE(jsonb_object_agg(h.name, EXTRACT(EPOCH FROM clock_timestamp() - h.at)), '{}'::jsonb)
+           FROM core_heartbeat h)"""
+
+
+def beat(name: str) -> None:
+    """Note that a turn of the work `name` ("scan:litecoin") is done; one statement. Safe to repeat, anywhere, at once.
+
+    Raises: KeyError for a name that has no published limit.
+    """
+    limit_s(name)
+    with connection.cursor() as cursor:
+        cursor.execute(_UPSERT, [name])
+
+
+def limit_s(name: str) -> int:
+    """Return how old the heartbeat `name` may become, in seconds. Raises: KeyError for one that nobody watches."""
+    return int(settings.HEARTBEAT_LIMITS_S[name.partition(":")[0]])
+
+
+def read_ages() -> dict[str, float]:
+    """Return by name how many seconds ago each kind of work was done. One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 FROM core_heartbeat")
+        return dict(cursor.fetchall())
+
+
+def is_silent(name: str, ages: Mapping[str, float]) -> bool:
+    """Say whether the work `name` was never done, or longer ago than its limit; pure."""
+    age = ages.get(name)
+    return age is None or age > limit_s(name)

@@ -1,0 +1,117 @@
+"""The stored facts that decide what can be sold: one SQL statement, kept in memory for a second at most.
+
+Each app tells its own through a reader of its own (wallets_standing, wallets_frozen, ledger_free_coins); here they are only
+brought together with the promises, which are orders' own.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from core.clock import machine_now
+from core.database_clock import offset_s
+from core.heartbeat import AGES
+from core.models import Asset
+from core.snapshot import Snapshot
+
+_FACTS = f"""
+    SELECT to_jsonb(a), COALESCE(f.minor, 0), w.facts, wallets_frozen(), {AGES}, EXTRACT(EPOCH FROM clock_timestamp()),
+           (SELECT jsonb_build_object(
+                'open', COALESCE(sum(p.amount_minor), 0),
+                'unfunded', COALESCE(sum(p.amount_minor) FILTER (WHERE NOT p.funded), 0))
+            FROM orders_promise p WHERE p.asset_id = a.code AND p.closed_at IS NULL),
+           (SELECT jsonb_build_object(
+                'count', count(*), 'minor', COALESCE(sum(p.amount_minor) FILTER (WHERE p.asset_id = a.code), 0))
+            FROM orders_promise p WHERE p.client_ref = %s AND p.client_ref <> '' AND p.closed_at IS NULL)
+    FROM core_asset a
+    LEFT JOIN ledger_free_coins() f ON f.asset = a.code
+    LEFT JOIN wallets_standing() w ON w.chain = a.network
+    WHERE a.enabled AND a.is_crypto
+"""  # noqa: S608 -- constants
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What is known of one asset. Amounts in minor units; `coins` are the free ones, largest first, at most 20.
+
+    `free`: what the books call spendable, less every open promise; may be negative.
+    """
+
+    asset: Asset
+    free: int
+    unfunded: int  # promised to orders nobody has paid for yet
+    scanned: bool  # a node was ever read
+    problem: str
+    scan_started_at: datetime | None
+    fee_rate_minor: int
+    coins: tuple[int, ...]
+    untried_since: datetime | None
+    unsent_since: datetime | None
+    lane_since: datetime | None
+    client_open: int  # promised to the client asked about, in this asset
+    client_count: int  # how many open promises that client has, in all assets together
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything of one instant. `ages`: seconds since each heartbeat; `clock_off_s`: our clock less the database's."""
+
+    sides: Mapping[str, Side]
+    frozen: frozenset[str]
+    ages: Mapping[str, float]
+    clock_off_s: float
+
+
+def read_facts(client_ref: str = "") -> Facts:
+    """Read all facts from the database, and what `client_ref` holds of the promises: one statement."""
+    started = machine_now().timestamp()
+    with connection.cursor() as cursor:
+        cursor.execute(_FACTS, [client_ref])
+        rows = cursor.fetchall()
+    ended = machine_now().timestamp()
+    if not rows:
+        return Facts({}, frozenset(), {}, 0.0)
+    sides = [
+        _side(json.loads(row[0]), int(row[1]), json.loads(row[2] or "{}"), *map(json.loads, row[6:])) for row in rows
+    ]
+    database = float(rows[0][5])
+    return Facts(
+        sides={side.asset.code: side for side in sides},
+        frozen=frozenset(json.loads(rows[0][3])),
+        ages={name: float(age) for name, age in json.loads(rows[0][4]).items()},
+        clock_off_s=offset_s(started, ended, database),
+    )
+
+
+def _side(fields: dict[str, object], coins: int, chain: dict[str, object], promised: dict, client: dict) -> Side:  # type: ignore[type-arg]
+    free_coins = chain.get("coins") or []
+    return Side(
+        asset=Asset(**fields),
+        free=coins - int(promised["open"]),
+        unfunded=int(promised["unfunded"]),
+        scanned=bool(chain.get("identity")),
+        problem=str(chain.get("problem") or ""),
+        scan_started_at=_instant(chain.get("scan_started_at")),
+        fee_rate_minor=int(str(chain.get("fee_rate") or 0)),
+        coins=tuple(int(minor) for minor in free_coins),  # type: ignore[attr-defined]
+        untried_since=_instant(chain.get("untried_since")),
+        unsent_since=_instant(chain.get("unsent_since")),
+        lane_since=_instant(chain.get("lane_since")),
+        client_open=int(client["minor"]),
+        client_count=int(client["count"]),
+    )
+
+
+def _instant(text: object) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(str(text))
+
+
+_kept = Snapshot(read_facts)
+
+
+def get_facts() -> Facts:
+    """Return the facts, at most a second old."""
+    return _kept.get()

@@ -1,0 +1,342 @@
+"""May this pair be sold now, how much of it, and if not, why: the one place that answers, once per request.
+
+`get_offer()` reads what everybody may know from memory, at most a second old; `read_offer()` answers again from the
+database, under the caller's locks, when an order is opened.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from core.errors import DomainError
+from core.heartbeat import is_silent
+from core.models import Asset
+from core.money import Money
+from orders import policy
+from orders.facts import Facts, Side, get_facts, read_facts
+from orders.pauses import WORDS, Pause, Reason
+from orders.pricing import Terms, customer_rate, price_get, price_send
+from ticker.catalogue import get_catalogue
+from ticker.models import Pair
+from wallets.chains.registry import has_outputs
+from wallets.freeze import ALL, funded_from
+from wallets.payable import most_payable
+from wallets.paying.fees import expected_fee, fee_cap
+
+
+class PairUnknown(DomainError):
+    code = "pair_unknown"
+    message = _("There is no pair “%(pair)s”.")
+    field = "pair"
+
+
+class PairDisabled(DomainError):
+    code = "pair_disabled"
+    message = _("The pair %(pair)s cannot be exchanged at the moment.")
+    field = "pair"
+
+
+class PairPaused(DomainError):
+    """`context["reason_code"]` is a Reason; not the customer's amount is at fault but something of ours."""
+
+    code = "pair_paused"
+    message = _("%(pair)s cannot be exchanged at the moment: %(reason)s. Please try again in some minutes.")
+    field = "pair"
+
+
+class LiquidityShort(DomainError):
+    code = "liquidity_short"
+    message = _("Our %(asset)s reserve does not cover this amount right now. Try a smaller amount or come back later.")
+
+
+class ReservePromised(DomainError):
+    """The coins are there, but unpaid orders of others may hold them for the moment."""
+
+    code = "reserve_promised"
+    message = _(
+        "Unpaid orders of other customers hold our %(asset)s for the moment. Try a smaller amount or come back in some "
+        "minutes."
+    )
+
+
+class TooManyOpenOrders(DomainError):
+    code = "too_many_open_orders"
+    message = _("You have too many open orders, or too large ones. Pay one of them or wait until it expires.")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of both sides, inclusive. When `max_get` is below `min_get`, nothing can be exchanged at the moment."""
+
+    min_send: Money
+    max_send: Money
+    min_get: Money
+    max_get: Money
+
+    @property
+    def closed(self) -> bool:
+        return self.max_get < self.min_get
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one pair costs now, between which amounts, and what keeps it from being sold; worked out once and handed on."""
+
+    pair: Pair
+    terms: Terms
+    limits: Limits
+    pauses: tuple[Pause, ...]
+    room: "Room"
+
+    @property
+    def open(self) -> bool:
+        return not self.pauses and not self.limits.closed
+
+    def require_open(self) -> None:
+        """Refuse a pair that cannot be sold, for its true cause. Raises: PairPaused, LiquidityShort, ReservePromised."""
+        self.require_unpaused()
+        if self.limits.closed:
+            self.room.refuse(self.limits.min_get.minor)
+
+    def require_unpaused(self) -> None:
+        """Raises: PairPaused."""
+        for pause in self.pauses[:1]:
+            raise PairPaused(pair=self.pair.name, reason=WORDS[pause.reason], reason_code=str(pause.reason))
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much one more order may be promised of an asset, fee cap included, in minor units, and what bounds it.
+
+    `coins`: what the books have and coin choice can pay; `small` and `large`: what promises leave to a small order and to
+    any other; `small_get`: up to which payout an order is small.
+    """
+
+    asset: Asset
+    cap: int
+    coins: int
+    small: int
+    large: int
+    small_get: int
+
+    @property
+    def most_get(self) -> int:
+        """Return the largest payout that fits, fee cap left out; 0 when none does."""
+        large = min(self.coins, self.large) - self.cap
+        small = min(self.coins, self.small) - self.cap
+        return max(large, min(small, self.small_get), 0)
+
+    def refuse(self, get_minor: int) -> None:
+        """Refuse a payout that does not fit. Raises: LiquidityShort, ReservePromised."""
+        need = get_minor + self.cap
+        if need > self.coins:
+            raise LiquidityShort(asset=self.asset.code)
+        if need > (self.small if get_minor <= self.small_get else self.large):
+            raise ReservePromised(asset=self.asset.code)
+
+
+def find_pair(name: str) -> Pair:
+    """Return the pair of this name, upper or lower case. Raises: PairUnknown, PairDisabled."""
+    pair = get_catalogue().pairs.get(str(name).upper())
+    if pair is None:
+        raise PairUnknown(pair=str(name)[:24])
+    if not pair.enabled:
+        raise PairDisabled(pair=pair.name)
+    return pair
+
+
+def get_offer(name: str, *, at: datetime) -> Offer:
+    """Return what `name` is offered at now, paused or not. Raises: PairUnknown, PairDisabled, RateUnavailable."""
+    return offer_of(find_pair(name), get_facts(), at=at)
+
+
+def offer_of(pair: Pair, facts: Facts, *, at: datetime) -> Offer:
+    """Work out the offer of an enabled pair from facts. Raises: PairDisabled, RateUnavailable."""
+    sides = facts.sides
+    if pair.base_id not in sides or pair.quote_id not in sides:
+        raise PairDisabled(pair=pair.name)
+    rate = get_catalogue().rate(pair.base_id, pair.quote_id, at)
+    fees = _fees(sides[pair.base_id])
+    terms = Terms(
+        pair=pair,
+        send_asset=pair.quote,
+        get_asset=pair.base,
+        rate=customer_rate(ask=rate.ask, spread_bps=pair.spread_bps),
+        fee_bps=pair.fee_bps,
+        network_fee=fees.expected,
+        fee_cap=fees.cap,
+        rate_at=rate.at,
+    )
+    room = room_of(pair, sides[pair.base_id])
+    return Offer(pair, terms, _bounds(terms, room), tuple(find_pauses(pair, facts, at=at)), room)
+
+
+def is_sold(pair: Pair, *, at: datetime) -> bool:
+    """Say whether a pair can be exchanged at this moment; from memory."""
+    try:
+        return pair.enabled and get_offer(pair.name, at=at).open
+    except DomainError:
+        return False
+
+
+def get_limits(*, pair: str, at: datetime) -> Limits:
+    """Return the bounds of a pair now. Raises: PairUnknown, PairDisabled, RateUnavailable."""
+    return get_offer(pair, at=at).limits
+
+
+def read_offer(pair: Pair, *, client_ref: str, at: datetime) -> tuple[Offer, Side]:
+    """Return the offer of an enabled pair from the database, and what `client_ref` holds of its base. One statement.
+
+    Raises: PairDisabled, RateUnavailable.
+    """
+    facts = read_facts(client_ref)
+    offer = offer_of(pair, facts, at=at)
+    return offer, facts.sides[pair.base_id]
+
+
+def check_promise(offer: Offer, side: Side, *, get: Money, client_ref: str) -> None:
+    """Do nothing when `get` may be promised to one more order of this client; pure.
+
+    Raises: PairPaused, LiquidityShort, ReservePromised, TooManyOpenOrders.
+    """
+    offer.require_unpaused()
+    if side.client_count >= settings.PROMISES_PER_CLIENT:
+        raise TooManyOpenOrders
+    share = max(side.free + side.unfunded, 0) * policy.CLIENT_SHARE_PERCENT // 100
+    # What is small may always be asked for: the count bounds it.
+    small = get.minor <= offer.room.small_get
+    if client_ref and not small and side.client_open + get.minor + offer.room.cap > share:
+        raise TooManyOpenOrders
+    offer.room.refuse(get.minor)
+
+
+def room_of(pair: Pair, side: Side) -> Room:
+    """Return how much of the base one more order may be promised; pure.
+
+    A fixed rate is a free option until it is paid for: unfunded promises together may hold a share of the coins, and of
+    one pair at most its cap; the last part of that is left to small orders.
+    """
+    asset = side.asset
+    cap = _fees(side).cap.minor
+    coins = max(side.free, 0)
+    if has_outputs(asset.network):
+        rate = max(asset.fee_rate_floor_minor, side.fee_rate_minor)
+        coins = min(coins, most_payable(side.coins, fee_cap_minor=cap, rate_minor=rate) + cap)
+    promisable = max(side.free + side.unfunded, 0) * settings.PROMISED_SHARE_PERCENT // 100
+    if pair.unfunded_cap_minor is not None:
+        promisable = min(promisable, pair.unfunded_cap_minor)
+    kept = promisable * policy.KEPT_FOR_SMALL_PERCENT // 100
+    return Room(
+        asset=asset,
+        cap=cap,
+        coins=coins,
+        small=promisable - side.unfunded,
+        large=promisable - kept - side.unfunded,
+        small_get=asset.minimum_minor * policy.SMALL_ORDER_MINIMUMS,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What a payout of an asset is charged, as it is expected to cost, and what bounds its cost; wallets.paying.fees."""
+
+    expected: Money
+    cap: Money
+
+
+def get_fees(asset: Asset) -> Fees:
+    """Return the fees of `asset` now, from memory; zero for an asset that is not in use."""
+    side = get_facts().sides.get(asset.code)
+    return _fees(side) if side else Fees(Money(0, asset), Money(0, asset))
+
+
+def read_fees(asset: Asset) -> Fees:
+    """Return the fees of `asset` now, from the database: for what is decided. One statement."""
+    return _fees(read_facts().sides[asset.code])
+
+
+def _fees(side: Side) -> Fees:
+    return Fees(expected_fee(side.asset, side.fee_rate_minor), fee_cap(side.asset, side.fee_rate_minor))
+
+
+def find_pauses(pair: Pair, facts: Facts, *, at: datetime) -> Iterator[Pause]:
+    """Yield every cause that keeps `pair` from being sold, the gravest first; pure."""
+    yield from _pauses_of_site(facts)
+    for code in (pair.base_id, pair.quote_id):
+        if code in facts.sides:
+            yield from _pauses_of_chain(facts.sides[code], facts, at)
+    if pair.base_id in facts.sides:
+        yield from _pauses_of_payouts(facts.sides[pair.base_id], facts, at)
+    if funded_from(pair.quote_id) in facts.frozen:
+        yield Pause(Reason.FUNDING_FROZEN, pair.quote_id)
+
+
+def _pauses_of_site(facts: Facts) -> Iterator[Pause]:
+    if abs(facts.clock_off_s) > settings.CLOCK_LIMIT_S:
+        yield Pause(Reason.CLOCK, ALL, f"{facts.clock_off_s:+.1f} s")
+    works = {
+        "default": Reason.WORKER_SILENT,
+        "prices": Reason.PRICES_SILENT,
+        "deadlines": Reason.DEADLINES_SILENT,
+        "publish": Reason.EVENTS_SILENT,
+    }
+    yield from (_silent(reason, ALL, name, facts) for name, reason in works.items() if is_silent(name, facts.ages))
+
+
+def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
+    """Both sides' chains must be read: deposits of the one, payouts of the other."""
+    asset, chain = side.asset.code, side.asset.network
+    if side.problem:
+        yield Pause(Reason.NODE_PROBLEM, asset, side.problem)
+    if not side.scanned or side.scan_started_at is None:
+        yield Pause(Reason.NEVER_SCANNED, asset)
+        return
+    if is_silent(f"scan:{chain}", facts.ages):
+        yield _silent(Reason.SCAN_SILENT, asset, f"scan:{chain}", facts)
+    if at - side.scan_started_at > timedelta(seconds=settings.SCAN_LIMIT_S):
+        yield Pause(Reason.SCAN_OLD, asset, f"began {side.scan_started_at.isoformat()}")
+    if is_silent(f"orders:{chain}", facts.ages):
+        yield _silent(Reason.ORDERS_SILENT, asset, f"orders:{chain}", facts)
+
+
+def _pauses_of_payouts(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
+    asset, chain = side.asset.code, side.asset.network
+    if {ALL, asset} & facts.frozen:
+        yield Pause(Reason.FROZEN, asset, ", ".join(sorted({ALL, asset} & facts.frozen)))
+    if is_silent(f"pay:{chain}", facts.ages):
+        yield _silent(Reason.PAYOUTS_SILENT, asset, f"pay:{chain}", facts)
+    waiting = min((since for since in (side.untried_since, side.unsent_since) if since), default=None)
+    if waiting and at - waiting > timedelta(seconds=settings.UNSENT_LIMIT_S):
+        yield Pause(Reason.PAYOUTS_WAITING, asset, f"since {waiting.isoformat()}")
+    if side.lane_since and at - side.lane_since > timedelta(seconds=settings.LANE_LIMIT_S):
+        yield Pause(Reason.LANE_STUCK, asset, f"since {side.lane_since.isoformat()}")
+
+
+def _silent(reason: Reason, asset: str, name: str, facts: Facts) -> Pause:
+    age = facts.ages.get(name)
+    return Pause(reason, asset, f"{name}: " + ("never" if age is None else f"{age:.0f} s ago"))
+
+
+def _bounds(terms: Terms, room: Room) -> Limits:
+    send_asset, get_asset = terms.send_asset, terms.get_asset
+    floor_get = Money(_up(max(get_asset.minimum_minor, get_asset.quote_step), get_asset.quote_step), get_asset)
+    from_get = price_get(floor_get, terms).send
+    min_send = max(Money(_up(send_asset.minimum_minor, send_asset.quote_step), send_asset), from_get, key=_minor)
+    min_get = max(price_send(min_send, terms).get, floor_get, key=_minor)
+    ceiling = min(room.most_get, get_asset.maximum_minor)
+    by_reserve = Money(ceiling // get_asset.quote_step * get_asset.quote_step, get_asset)
+    own_max = Money(send_asset.maximum_minor // send_asset.quote_step * send_asset.quote_step, send_asset)
+    max_get = min(by_reserve, price_send(own_max, terms).get, key=_minor)
+    max_send = min(own_max, price_get(max_get, terms).send, key=_minor) if max_get.minor else Money(0, send_asset)
+    return Limits(min_send=min_send, max_send=max_send, min_get=min_get, max_get=max_get)
+
+
+def _minor(money: Money) -> int:
+    return money.minor
+
+
+def _up(minor: int, step: int) -> int:
+    return -(-minor // step) * step

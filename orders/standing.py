@@ -1,0 +1,63 @@
+"""What is sold and what is not, asset by asset, for /health/, the command `offer` and the log."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from core import clock, health
+from core.heartbeat import limit_s
+from orders.facts import Facts, get_facts
+from orders.offer import find_pauses
+from ticker.catalogue import get_catalogue
+from ticker.rates import RateUnavailable
+
+log = logging.getLogger(__name__)
+_said: dict[str, str] = {}
+
+
+def list_troubles(facts: Facts, *, at: datetime) -> dict[str, list[str]]:
+    """Return by asset what stops it, as codes with details; an empty list for one that is bought and sold.
+
+    An asset is paused by what stops every pair of it: those that pay it out and those that take it in.
+    """
+    troubles: dict[str, dict[str, None]] = {code: {} for code in facts.sides}
+    for pair in get_catalogue().pairs.values():
+        if not pair.enabled:
+            continue
+        found = [str(pause) for pause in find_pauses(pair, facts, at=at)]
+        try:
+            get_catalogue().rate(pair.base_id, pair.quote_id, at)
+        except RateUnavailable as error:
+            found.append(f"{error.context['market']} rate_{error.context['reason_code']}")
+        for code in {pair.base_id, pair.quote_id} & troubles.keys():
+            troubles[code] |= dict.fromkeys(found)
+    return {code: list(found) for code, found in troubles.items()}
+
+
+@health.tell
+def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
+    """Add to /health/ whether each asset can be sold, and for the operator why not and how old each heartbeat is."""
+    facts = get_facts()
+    troubles = list_troubles(facts, at=clock.now())
+    log_changes(troubles)
+    body: dict[str, Any] = {"assets": {code: "paused" if found else "ok" for code, found in troubles.items()}}
+    if operator:
+        body["causes"] = {code: found for code, found in troubles.items() if found}
+        body["heartbeats"] = {
+            name: {"age_s": round(age, 1), "limit_s": limit_s(name)} for name, age in sorted(facts.ages.items())
+        }
+        body["clock_off_s"] = round(facts.clock_off_s, 3)
+    return body
+
+
+def log_changes(troubles: dict[str, list[str]]) -> None:
+    """Write a line for each asset whose standing is another than when this process last looked."""
+    for code, found in troubles.items():
+        # The kind of trouble counts: an age in its details changes with every look.
+        kinds = ", ".join(dict.fromkeys(" ".join(text.split()[:2]) for text in found))
+        if kinds != _said.get(code, ""):
+            _said[code] = kinds
+            if found:
+                log.warning("%s is not sold: %s", code, "; ".join(found))
+            else:
+                log.warning("%s is sold again", code)
