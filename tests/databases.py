@@ -46,12 +46,15 @@ class TestDatabase:
         checkout = hashlib.sha256(f"{os.uname().nodename}:{ROOT}".encode()).hexdigest()[:8]
         self.prefix = f"nexchange_{checkout}"
         self.template = f"{self.prefix}_template_{fingerprint()}"
-        self.name = f"{self.prefix}_test_{os.getpid()}"
+        self.kept = os.environ.get("KEPT_TEST_DATABASE", "")  # mutants one after the other use the same
+        self.name = self.kept or f"{self.prefix}_test_{os.getpid()}"
         self._beside = ThreadPoolExecutor(1)
         self._spare: Future[None] | None = None
 
     def prepare_template(self) -> None:
         """Make the template unless it is there; other runs wait under an advisory lock for the one that makes it."""
+        if self.kept and self._exists(self.kept):
+            return
         with self._maintenance() as server, server.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_KEY])
             self._drop_leftovers(cursor)
@@ -66,8 +69,9 @@ class TestDatabase:
             self._run(cursor, "ALTER DATABASE {} RENAME TO {}", unfinished, self.template)
 
     def clone(self) -> None:
-        """Create the run's database as a copy of the template."""
-        self._copy(self.name)
+        """Create the run's database as a copy of the template, unless it is kept from the run before."""
+        if not (self.kept and self._exists(self.kept)):
+            self._copy(self.name)
 
     def renew(self) -> None:
         """Put an untouched copy in the place of the run's database; the copy after that is made while tests go on."""
@@ -88,12 +92,17 @@ class TestDatabase:
     def end(self) -> None:
         """Drop what is left when the last test has ended."""
         self._beside.shutdown()
-        self._drop(self.name, f"{self.name}_spare")
+        self._drop(*([] if self.kept else [self.name]), f"{self.name}_spare")
 
     def _drop(self, *names: str) -> None:
         with self._maintenance() as server, server.cursor() as cursor:
             for name in names:
                 self._run(cursor, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _exists(self, name: str) -> bool:
+        with self._maintenance() as server, server.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+            return bool(cursor.fetchone())
 
     def _copy(self, name: str) -> None:
         """Copy the template, files and all."""

@@ -146,3 +146,35 @@ def test_the_column_refuses_floats_and_fractions():
     for wrong in (1.0, Decimal("1.5")):
         with pytest.raises(TypeError):
             column.get_prep_value(wrong)
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "less", "at_most"),
+    [(4, 5, True, True), (5, 5, False, True), (6, 5, False, False), (-1, 0, True, True), (0, -1, False, False)],
+)
+def test_amounts_compare_at_the_edge(mine, theirs, less, at_most):
+    one, other = Money(mine, LTC), Money(theirs, LTC)
+
+    assert (one < other, one <= other, one > other, one >= other) == (less, at_most, not at_most, not less)
+
+
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [("1e60", "1" + "0" * 39), ("1e61", "1E+61"), ("1e-60", "0." + "0" * 38), ("1e-61", "1E-61"), ("NaN", "NaN")],
+)
+def test_an_exponent_beyond_sixty_is_never_written_out(number, shown):
+    with pytest.raises(AmountInvalid) as refusal:
+        Money.parse(Decimal(number), LTC)
+
+    assert f"“{shown}”" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("minor", "fits"), [(10**38 - 1, True), (10**38, False), (1 - 10**38, True), (-(10**38), False)]
+)
+def test_an_amount_fits_into_38_digits_on_either_side(minor, fits):
+    if fits:
+        assert Money(minor, ETH).minor == minor
+    else:
+        with pytest.raises(OverflowError):
+            Money(minor, ETH)

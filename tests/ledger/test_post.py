@@ -6,6 +6,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from ledger.balances import find_imbalances, get_balance, get_floor_balance
+from ledger.chart import CHART
 from ledger.models import Balance, Entry, LedgerAccount, Posting
 from ledger.post import EntryConflict, EntryRefused, InsufficientFunds, Leg, post_entries, post_entry
 from tests.ledger.books import AT, deposit, entry, eth, fund, ltc
@@ -182,3 +183,22 @@ def test_outside_a_transaction_nothing_is_posted():
             post_entry(fund("f", ltc(1)))
     finally:
         connection.in_atomic_block = connection_state
+
+
+def test_what_the_database_refuses_for_another_reason_is_no_lack_of_funds(monkeypatch):
+    monkeypatch.setitem(CHART, "unknown", dataclasses.replace(CHART["capital"], code="unknown"))
+    with pytest.raises(IntegrityError) as refusal, transaction.atomic():
+        post_entry(entry("u", Leg("chain:spendable", ltc(1)), Leg("unknown", -ltc(1))))
+
+    assert "ledger_account_in_chart" in str(refusal.value)
+
+
+@pytest.mark.parametrize(("last", "balanced"), [(-10, True), (-9, False), (-11, False)])
+def test_three_legs_in_two_assets_balance_to_the_unit(last, balanced):
+    legs = (Leg("chain:spendable", ltc(30)), Leg("capital", -ltc(20)), Leg("revenue:fee", ltc(last)))
+    others = (Leg("chain:spendable", eth(1)), Leg("capital", -eth(1)))
+    if balanced:
+        assert post_entry(entry("e", *legs, *others))
+    else:
+        with pytest.raises(EntryRefused, match="do not balance"), transaction.atomic():
+            post_entry(entry("e", *legs, *others))

@@ -1,0 +1,185 @@
+"""Runs tests against mutants: a process with the libraries loaded forks a child for each, which imports the fault instead.
+
+A child has a database that its place keeps from mutant to mutant: tests roll back what they do. Nothing is written into the
+tree.
+"""
+
+import hashlib
+import importlib.abc
+import importlib.util
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+
+from mutate.covered import STATE
+from mutate.mutants import ROOT
+
+KILLED, SURVIVED, TIMED_OUT, UNCOVERED = "killed", "survived", "timed out", "uncovered"
+# Slow to load and the same for all: what the tests import of others' packages.
+LIBRARIES = (
+    *("celery", "django.core.management", "django.db.backends.postgresql.base", "django.forms", "django.test"),
+    *("django.views", "eth_account", "embit.bip32", "embit.transaction", "bip32", "kombu", "psycopg2.extras", "pytest"),
+    *("redis", "requests", "segno", "_pytest.terminal", "_pytest.junitxml", "_pytest.assertion.rewrite"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A module's path with a text to be run in its place, and the tests that should notice, round after round."""
+
+    name: str
+    path: str
+    source: str
+    rounds: list[list[str]]
+    timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`outcome` of a job, and how long it took."""
+
+    name: str
+    outcome: str
+    seconds: float
+    said: str = ""
+
+
+class _Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module by its name and runs another text as its code."""
+
+    def __init__(self, path: str, source: str) -> None:
+        self.path, self.source = path, source
+        self.name = path.removesuffix(".py").replace("/", ".")
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        return importlib.util.spec_from_loader(fullname, self, origin=str(ROOT / self.path))
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        return None
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = str(ROOT / self.path)
+        # The module under test, with one fault in it.
+        exec(compile(self.source, module.__file__, "exec"), module.__dict__)  # noqa: S102
+
+
+def load_libraries() -> None:
+    """Import what no mutant changes, once, before the first fork."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+
+
+def run_jobs(jobs: Iterable[Job], *, processes: int, until: float) -> Iterator[Result]:
+    """Run jobs, `processes` at a time, and yield their results as they come; begins none after `until` (monotonic)."""
+    waiting = iter(jobs)
+    places = [_Place(number) for number in range(processes)]
+    exhausted = False
+    while not exhausted or any(place.job for place in places):
+        for place in places:
+            if place.job is None and not exhausted:
+                job = next(waiting, None) if time.monotonic() < until else None
+                if job is None:
+                    exhausted = True
+                elif job.rounds:
+                    place.start(job)
+                else:
+                    yield Result(job.name, UNCOVERED, 0)
+            result = place.look()
+            if result:
+                yield result
+        time.sleep(0.02)
+
+
+class _Place:
+    """One of the processes side by side: its child, and the database that its children use one after the other."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.generation = number, 0
+        self.said = STATE / f"said-{number}.log"
+        self.job: Job | None = None
+
+    def start(self, job: Job) -> None:
+        self.job, self.began, self.rounds = job, time.monotonic(), list(job.rounds)
+        self._next_round()
+
+    def _next_round(self) -> None:
+        database = f"{kept_prefix()}_test_{os.getpid()}_{self.number}_{self.generation}"
+        self.pid = _start(self.job, self.rounds.pop(0), database, self.number, self.said)
+
+    def look(self) -> Result | None:
+        """Return the result when there is one; go on with the next round when one has passed."""
+        if self.job is None:
+            return None
+        spent_s = time.monotonic() - self.began
+        ended, status = os.waitpid(self.pid, os.WNOHANG)
+        if not ended:
+            if spent_s < self.job.timeout_s:
+                return None
+            os.killpg(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.generation += 1  # what it had committed is nobody's ground
+            return self._end(TIMED_OUT, spent_s)
+        code = os.waitstatus_to_exitcode(status)
+        if code == 5:  # noqa: PLR2004 -- pytest's word for "no test was collected"
+            raise RuntimeError(f"{self.job.name}: none of its tests exists:\n{self._text()}")
+        if code == 0 and self.rounds:
+            self._next_round()
+            return None
+        return self._end(SURVIVED if code == 0 else KILLED, spent_s)
+
+    def _end(self, outcome: str, spent_s: float) -> Result:
+        assert self.job is not None  # noqa: S101 -- the caller looked
+        result = Result(self.job.name, outcome, spent_s, self._text())
+        self.job = None
+        return result
+
+    def _text(self) -> str:
+        return self.said.read_text(errors="replace")[-4000:]
+
+
+def kept_prefix() -> str:
+    """Begin a database's name as tests.databases does, so that it drops what a killed run leaves."""
+    checkout = hashlib.sha256(f"{os.uname().nodename}:{ROOT}".encode()).hexdigest()[:8]
+    return f"nexchange_{checkout}"
+
+
+def _start(job: Job, tests: list[str], database: str, place: int, said: Path) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 99
+    try:
+        os.setsid()
+        out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        for stream in (1, 2):
+            os.dup2(out, stream)
+        os.environ["KEPT_TEST_DATABASE"] = database
+        os.environ["PYTEST_XDIST_WORKER"] = f"gw{place}"  # a numbered Redis database
+        sys.meta_path.insert(0, _Replaced(job.path, job.source))
+        sys.dont_write_bytecode = True
+        status = _test(tests)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _test(tests: list[str]) -> int:
+    import pytest  # noqa: PLC0415 -- in the child
+
+    os.chdir(ROOT)
+    sys.path.insert(0, str(ROOT))
+    quiet = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-p", "no:randomly")
+    # What is loaded already cannot be rewritten for better messages: nobody reads them here.
+    ignored = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+    return int(pytest.main(["-x", "-q", "--no-header", "--tb=short", *quiet, *ignored, *tests]))
