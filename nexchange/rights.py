@@ -137,4 +137,5 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "ledger_free_coins()": ("web", "worker", "chain", "operator"),
     "wallets_standing()": ("web", "worker", "chain", "operator"),
     "wallets_frozen()": ("web", "worker", "chain", "operator"),
+    "orders_payout_fault(bigint)": ("web", "worker", "chain", "signer"),
 }

@@ -51,6 +51,17 @@ def on_nodes(
     site.price()
     yield site
     assert find_imbalances() == []
+    assert find_faults() == []
+
+
+def find_faults() -> list[tuple[str, str]]:
+    """List the payouts that stand against no stored fact: a role of a served site could not have committed them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT purpose, fault FROM wallets_payout p, orders_payout_fault(p.id) fault
+               WHERE fault IS NOT NULL AND state NOT IN ('REJECTED', 'REVERTED')"""
+        )
+        return list(cursor.fetchall())
 
 
 @pytest.fixture
@@ -69,3 +80,4 @@ def simulated(db: None, tmp_path: Path, settings: LazySettings) -> Iterator[Simu
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     assert find_imbalances() == []
+    assert find_faults() == []

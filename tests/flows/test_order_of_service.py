@@ -4,7 +4,7 @@ from orders import states
 from tests.flows.conftest import Exchange
 from wallets import states as wallet_states
 from wallets.freeze import freeze
-from wallets.models import Freeze, Payout
+from wallets.models import Deposit, Freeze, Payout
 from wallets.sign import sign_payouts
 
 
@@ -18,7 +18,9 @@ def test_a_blocked_payout_goes_to_the_end_of_the_line(exchange: Exchange) -> Non
     exchange.tick()
     assert {p.state for p in Payout.objects.all()} == {wallet_states.REQUESTED}
     first, second = Payout.objects.order_by("pk")
-    Payout.objects.filter(pk=first.pk).update(funded_by=[10**9])  # a deposit that nobody knows: never to be signed
+    Deposit.objects.filter(pk__in=first.funded_by).update(
+        state=wallet_states.SEEN
+    )  # for a while it is not to be signed
 
     Freeze.objects.update(lifted_at=exchange.now())
     Payout.objects.update(tried_at=None)
@@ -29,6 +31,7 @@ def test_a_blocked_payout_goes_to_the_end_of_the_line(exchange: Exchange) -> Non
     second.refresh_from_db()
     assert (first.state, second.state) == (wallet_states.REQUESTED, wallet_states.SIGNED)
     assert first.problem
+    Deposit.objects.filter(pk__in=first.funded_by).update(state=wallet_states.CONFIRMED)
     exchange.settle()
     done = [order for order in orders if order.reference == second.owner_ref]
     assert exchange.reload(done[0]).state == states.COMPLETED

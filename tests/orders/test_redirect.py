@@ -21,7 +21,7 @@ from orders.redirect import send_elsewhere
 from orders.refund import follow_refund, refund_purpose
 from tests.orders.conftest import NOW
 from wallets import states as wallet_states
-from wallets.models import Payout
+from wallets.models import Attempt, Payout
 from wallets.payouts import reject_payout, request_payout
 from wallets.sign import _leave_out_paid
 
@@ -54,6 +54,21 @@ def paying(purpose: str = "", state: str = states.PAYING) -> tuple[Order, Payout
             at=NOW,
         )
     return order, payout
+
+
+def sign(payout: Payout, state: str, **also: object) -> None:
+    """Let an intent be as if it had been signed, and come to `state`."""
+    Attempt.objects.create(
+        payout=payout,
+        n=1,
+        chain=payout.chain,
+        txid=f"0x{payout.pk}",
+        raw="00",
+        fee_minor=1,
+        rate_minor=1,
+        signed_at=NOW,
+    )
+    Payout.objects.filter(pk=payout.pk).update(state=state, **also)
 
 
 def reject(payout: Payout) -> None:
@@ -96,7 +111,7 @@ def test_a_rejected_or_stuck_payout_goes_to_the_other_address(rejected: bool) ->
 def test_what_takes_its_place_completes_the_order() -> None:
     order, payout = paying()
     new = redirect(order, payout)
-    Payout.objects.filter(pk=new.pk).update(state=wallet_states.CONFIRMED, news=True)
+    sign(new, wallet_states.CONFIRMED, news=True)
 
     follow_payout(payout_id=new.pk, reference=order.reference, at=NOW)
 
@@ -112,7 +127,7 @@ def test_a_failed_refund_goes_elsewhere_and_ends_refunded() -> None:
 
     order.refresh_from_db()
     assert (order.state, order.refund_address, order.payout_address) == (states.REFUNDING, OTHER, FIRST)
-    Payout.objects.filter(pk=new.pk).update(state=wallet_states.CONFIRMED)
+    sign(new, wallet_states.CONFIRMED)
     new.refresh_from_db()
     with transaction.atomic():
         follow_refund(order, new, at=NOW)
@@ -125,7 +140,7 @@ def test_a_failed_refund_goes_elsewhere_and_ends_refunded() -> None:
 )
 def test_whatever_was_signed_goes_nowhere_else(state: str) -> None:
     order, payout = paying()
-    Payout.objects.filter(pk=payout.pk).update(state=state)
+    sign(payout, state)
 
     with pytest.raises(DomainError) as refusal:
         redirect(order, payout)
