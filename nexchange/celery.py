@@ -6,12 +6,13 @@ chain has a queue of its own, so that a slow node delays nobody else.
 """
 
 import os
+import sys
 
 from celery import Celery
 from celery.signals import beat_init, celeryd_init
 
-from core.development_secrets import DevelopmentSecret, refuse_development_secrets
 from core.networks import CHAINS
+from core.start import UnsafeStart, refuse_unsafe_start
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexchange.settings_dev")
 
@@ -50,12 +51,14 @@ for _chain in CHAINS:
     }
 
 
-def _refuse_development_secrets(**_: object) -> None:
+def _refuse_unsafe_start(**_: object) -> None:
     try:
-        refuse_development_secrets()
-    except DevelopmentSecret as error:
-        raise SystemExit(f"error: {error}") from error  # Celery would only log another exception, and start
+        refuse_unsafe_start()
+    except UnsafeStart as error:
+        # Beat has made a logger of sys.stderr by then, which may drop it.
+        print(f"error: {error}", file=sys.__stderr__, flush=True)
+        raise SystemExit(1) from error  # Celery would only log another exception, and start
 
 
-celeryd_init.connect(_refuse_development_secrets, weak=False)
-beat_init.connect(_refuse_development_secrets, weak=False)
+celeryd_init.connect(_refuse_unsafe_start, weak=False)
+beat_init.connect(_refuse_unsafe_start, weak=False)

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUIRED = {
     "APP_IMAGE": "registry.example:5000/nexchange/app@sha256:" + "0" * 64,
     "SITE_MODE": "demo",
-    "SECRET_KEY": "a secret $with #odd 'quotes' and \"more\"",
-    "TOKEN_KEY": "a token key",
+    "SECRET_KEY": "a secret $with #odd 'quotes' and \"more\" 0123456789",
+    "TOKEN_KEY": "a token key of this stack alone, 0123456789",
     "ALLOWED_HOSTS": "site.example",
     "POSTGIS_ENV_POSTGRES_USER": "owner",
     "POSTGIS_ENV_POSTGRES_DB": "site",

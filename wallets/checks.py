@@ -1,0 +1,78 @@
+"""Which account keys and nodes a site refuses: a main network's on a demo, play keys on a live one, nodes in clear text."""
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, register
+
+# Prefixes of extended public keys (SLIP-132, and Litecoin's own): what a wallet shows of a main and of a test network.
+MAIN_KEYS = ("xpub", "ypub", "zpub", "Ltub", "Mtub")
+TEST_KEYS = ("tpub", "upub", "vpub", "ttub")
+PRIVATE_KEYS = ("xprv", "yprv", "zprv", "Ltpv", "Mtpv", "tprv", "uprv", "vprv", "ttpv")
+
+
+@register()
+def check_account_keys(**_: Any) -> list[CheckMessage]:
+    """Each account key is public and of the network that SITE_MODE speaks of.
+
+    Ethereum's keys say nothing of a network, and its demo uses `xpub`: there only a live site is particular.
+    """
+    found: list[CheckMessage] = []
+    for chain, key in settings.ACCOUNT_KEYS.items():
+        name = f"{chain.upper()}_ACCOUNT_KEY"
+        if key.startswith(PRIVATE_KEYS):
+            found.append(
+                Error(
+                    f"{name} is a private key: whoever reads it has the coins.",
+                    hint="Set the extended public key of the account there, make a new account and move the coins to it.",
+                    id="wallets.E001",
+                )
+            )
+        elif settings.SITE_MODE == "live" and key.startswith(TEST_KEYS):
+            found.append(
+                Error(
+                    f"SITE_MODE is live, but {name} is of a test network ({key[:4]}).",
+                    hint="Set the extended public key of the main network's account (xpub).",
+                    id="wallets.E002",
+                )
+            )
+        elif settings.SITE_MODE == "demo" and chain != "ethereum" and key.startswith(MAIN_KEYS):
+            found.append(
+                Error(
+                    f"SITE_MODE is demo, but {name} is of a main network ({key[:4]}).",
+                    hint="Set the key of a test network's account (tpub), or SITE_MODE=live.",
+                    id="wallets.E003",
+                )
+            )
+    return found
+
+
+@register()
+def check_nodes(**_: Any) -> list[CheckMessage]:
+    """A live site speaks in clear text with nodes of this machine, of its containers and of private networks alone."""
+    if settings.SITE_MODE != "live":
+        return []
+    return [
+        Error(
+            f"{chain.upper()}_RPC_URL is http:// to {_host(url)}: anybody on the way reads its password and answers for it.",
+            hint="Use https://, or reach the node by a private address (a tunnel, a VPN) or as a container of the same engine.",
+            id="wallets.E004",
+        )
+        for chain, url in settings.CHAIN_RPC_URLS.items()
+        if url and urlsplit(url).scheme != "https" and not _is_near(_host(url))
+    ]
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _is_near(host: str) -> bool:
+    """Say whether a host is this machine, a private address, or a name without dots, which only an engine resolves."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return bool(host) and "." not in host
+    return address.is_loopback or address.is_private or address.is_link_local
