@@ -112,27 +112,21 @@ RIGHTS: dict[str, dict[str, str]] = {
         "chain": "S U(funded lapses_at closed_at)",
         "operator": "S",
     },
+    "orders_choice": {
+        "web": "S I",
+        "worker": "S",
+        "chain": "S U(problem done_at outcome details)",
+        "operator": "S",
+    },
     "orders_idempotencykey": {"web": "S I", "worker": "S", "chain": "S", "operator": "S"},
 }
-
-# What a page still writes by itself until it only asks; goes when orders' rows of choices have landed.
-ASKED_BY_PAGES: dict[str, str] = {
-    "wallets_deposit": "U(disposition reason deadline next_actor news)",
-    "wallets_payout": "I",
-    "ledger_ledgeraccount": "I",
-    "ledger_entry": "I",
-    "ledger_posting": "I",
-    "orders_order": "U(state exception)",
-}
-for _table, _more in ASKED_BY_PAGES.items():
-    RIGHTS[_table] = {**RIGHTS[_table], "web": f"{RIGHTS[_table]['web']} {_more}"}
 
 # A table that nobody has put above: named by a test, and until then as wide as a worker's work may need.
 UNLISTED = {"web": "S", "worker": "S I U D", "chain": "S I U D", "signer": "S", "operator": "S"}
 
 # SQL functions that something of ours calls, and who may; every other one of ours runs as a trigger alone.
 FUNCTIONS: dict[str, tuple[str, ...]] = {
-    "ledger_post(jsonb)": ("web", "worker", "chain"),
+    "ledger_post(jsonb)": ("worker", "chain"),
     "ledger_take_checkpoints()": ("worker",),
     "ledger_free_coins()": ("web", "worker", "chain", "operator"),
     "wallets_standing()": ("web", "worker", "chain", "operator"),

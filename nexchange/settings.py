@@ -126,6 +126,7 @@ DATABASE_ROUTERS: list[str] = []
 LOCK_ORDER = (
     "accounts.User",
     "orders.Order",
+    "orders.Choice",
     "wallets.ChainState",
     "wallets.Deposit",
     "wallets.Payout",

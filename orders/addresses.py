@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from core.errors import DomainError
 from core.locks import lock_rows
 from orders import states
+from orders.actions import may_set_payout_address, may_set_refund_address
 from orders.models import Order
 from orders.reasons import Reason
 from orders.transition import note
@@ -37,9 +38,9 @@ def set_payout_address(*, order_reference: str, address: str, at: datetime, acto
         target = check_customer_address(chain=order.get_asset.network, text=address, field="address")
         if target == order.payout_address:
             return order
-        if order.payout_address and not _may_change(order):
-            raise AddressFrozen
-        if order.state in (states.COMPLETED, states.EXPIRED, states.REFUNDED, states.REFUNDING):
+        given = bool(order.payout_address)
+        paid = given and Deposit.objects.filter(owner_ref=order.reference).exists()
+        if not may_set_payout_address(order.state, given=given, paid=paid):
             raise AddressFrozen
         refuse_own_addresses(chain_addresses={"address": (order.get_asset.network, target)})
         order.payout_address = target
@@ -67,17 +68,12 @@ def set_refund_address(*, order_reference: str, address: str, at: datetime, acto
         target = check_customer_address(chain=order.send_asset.network, text=address, field="address")
         if target == order.refund_address:
             return order
-        if order.refund_address:
+        if not may_set_refund_address(given=bool(order.refund_address)):
             raise RefundAddressSet
         refuse_own_addresses(chain_addresses={"address": (order.send_asset.network, target)})
         order.refund_address = target
         note(order, actor=actor, reason=Reason.REFUND_ADDRESS_SET, at=at, also=("refund_address",))
         return order
-
-
-def _may_change(order: Order) -> bool:
-    """A set address is frozen at the first detection of a deposit, confirmed or not."""
-    return order.state == states.AWAITING_DEPOSIT and not Deposit.objects.filter(owner_ref=order.reference).exists()
 
 
 def _lock(reference: str) -> Order:

@@ -123,6 +123,39 @@ class Promise(models.Model):
         return f"{self.amount_minor} {self.asset_id} to order {self.order_id}"
 
 
+class Choice(models.Model):
+    """What an owner asked for, to be carried out by a worker: one open choice of a kind per payment.
+
+    `deposit` is the payment's first output. `outcome` is "done" or the code of the refusal, whose places `details` fill.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="choices")
+    deposit = models.ForeignKey("wallets.Deposit", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=12, choices=[("refund", "refund")])
+    address = models.CharField(max_length=128)
+    actor = models.CharField(max_length=64)
+    asked_at = models.DateTimeField()
+    problem = models.CharField(max_length=40, blank=True, db_default="")  # why it is not carried out yet, as a code
+    done_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=40, blank=True, db_default="")
+    details = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("deposit", "kind"), condition=Q(done_at=None), name="choice_open_once_per_payment"
+            ),
+            models.CheckConstraint(
+                condition=Q(done_at=None, outcome="") | Q(done_at__isnull=False) & ~Q(outcome=""),
+                name="choice_done_has_outcome",
+            ),
+        )
+        indexes = (models.Index(fields=("id",), condition=Q(done_at=None), name="choice_open"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of deposit {self.deposit_id}"
+
+
 class IdempotencyKey(models.Model):
     """A request that created an order, so that its repetition answers the same. Written in the order's own transaction."""
 

@@ -3,28 +3,47 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Case, Count, Max, Min, OuterRef, Subquery, Sum, Value, When
+from django.db.models.functions import JSONObject
 
 from core.assets import confirmations_required
 from core.money import Money
 from core.references import read_reference
 from core.tokens import token_matches
 from orders import states
-from orders.models import Order, Transition
-from orders.refund import refund_offered
+from orders.actions import may_refund, may_set_payout_address, may_set_refund_address, refund_offered
+from orders.choices import explain
+from orders.models import Choice, Order, Transition
 from wallets import states as wallet_states
 from wallets.chains.uri import payment_uri
 from wallets.models import Attempt, ChainState, Deposit, Payout
 
 
 @dataclass(frozen=True, slots=True)
+class ChoiceView:
+    """What the owner asked for: still `open`, or why a worker refused it. `waits`: for our coins, as a code."""
+
+    address: str
+    asked_at: datetime
+    open: bool
+    waits: str
+    refusal: str
+
+
+@dataclass(frozen=True, slots=True)
 class DepositView:
-    """A deposit as its owner sees it; `confirmations` counts up to `required`."""
+    """What one transaction paid, as its owner sees it; `confirmations` counts up to `required`.
+
+    Dust is one line for all of it: `count` payments, no transaction.
+    """
 
     id: int
     txid: str
     amount: Money
+    count: int
     confirmations: int
     required: int
     state: str
@@ -34,6 +53,7 @@ class DepositView:
     next_actor: str
     first_seen_at: datetime
     explorer_url: str
+    choice: ChoiceView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +200,59 @@ def _height(chain_field: str) -> Subquery:
     return Subquery(ChainState.objects.filter(code=OuterRef(chain_field)).values("height")[:1])
 
 
-def _deposits(order: Order) -> list[Deposit]:
-    rows = Deposit.objects.filter(owner_ref=order.reference).select_related("asset").annotate(tip=_height("chain"))
-    return list(rows.order_by("pk")[:100])
+_LISTED = 100
+
+
+def _rank(order: Order) -> Case:
+    """Sort what needs its owner first, then payments, then dust in one line, then what may become dust.
+
+    So no list of a hundred hides the payment itself, whatever anybody sends to the address.
+    """
+    return Case(
+        When(disposition=wallet_states.WAITING, then=0),
+        When(disposition=wallet_states.DUST, then=2),
+        When(state=wallet_states.REMOVED, then=4),
+        When(sum__gt=order.send_asset.dust_minor, then=1),
+        default=3,
+    )
+
+
+def _deposits(order: Order) -> list[dict[str, Any]]:
+    """Read what was paid to an order, by transaction, with what its owner asked for: one statement."""
+    asked = (
+        Choice.objects.filter(order=order.pk)
+        .order_by("pk")
+        .values(
+            row=JSONObject(
+                deposit="deposit_id",
+                address="address",
+                asked_at="asked_at",
+                done_at="done_at",
+                problem="problem",
+                outcome="outcome",
+                details="details",
+            )
+        )
+    )
+    rows = (
+        Deposit.objects.filter(owner_ref=order.reference)
+        .annotate(payment=Case(When(disposition=wallet_states.DUST, then=Value("")), default="txid"))
+        .values("payment", "disposition", "state")
+        .annotate(
+            first=Min("pk"),
+            sum=Sum("amount_minor"),
+            count=Count("txid", distinct=True),
+            height=Max("block_height"),
+            why=Max("reason"),
+            until=Min("deadline"),
+            next=Max("next_actor"),
+            seen_at=Min("first_seen_at"),
+            tip=Subquery(ChainState.objects.filter(code=order.send_asset.network).values("height")[:1]),
+            choices=ArraySubquery(asked),
+        )
+        .annotate(rank=_rank(order))
+    )
+    return list(rows.order_by("rank", "-sum", "first")[:_LISTED])
 
 
 def _payouts(order: Order) -> list[Payout]:
@@ -195,23 +265,37 @@ def _depth(height: int | None, tip: int | None) -> int:
     return 0 if height is None or tip is None else max(tip - height + 1, 0)
 
 
-def _deposit(deposit: Deposit, order: Order, is_owner: bool) -> DepositView:  # noqa: FBT001 -- internal
-    required = confirmations_required(deposit.asset)
-    depth = _depth(deposit.block_height, deposit.tip)  # type: ignore[attr-defined]
-    txid = deposit.txid if is_owner else ""
+def _deposit(row: dict[str, Any], order: Order, is_owner: bool) -> DepositView:  # noqa: FBT001 -- internal
+    required = confirmations_required(order.send_asset)
+    txid = row["payment"] if is_owner else ""
+    choices = {asked["deposit"]: asked for asked in row["choices"]} if is_owner else {}  # the latest of each payment
     return DepositView(
-        id=deposit.pk,
+        id=row["first"],
         txid=txid,
-        amount=Money(deposit.amount_minor, order.send_asset),
-        confirmations=min(depth, required),
+        amount=Money(row["sum"], order.send_asset),
+        count=row["count"],
+        confirmations=min(_depth(row["height"], row["tip"]), required),
         required=required,
-        state=deposit.state,
-        disposition=deposit.disposition,
-        reason=deposit.reason,
-        deadline=deposit.deadline,
-        next_actor=deposit.next_actor,
-        first_seen_at=deposit.first_seen_at,
-        explorer_url=_explorer(deposit.asset.explorer_tx_url, txid),
+        state=row["state"],
+        disposition=row["disposition"],
+        reason=row["why"],
+        deadline=row["until"],
+        next_actor=row["next"],
+        first_seen_at=row["seen_at"],
+        explorer_url=_explorer(order.send_asset.explorer_tx_url, txid),
+        choice=_choice(choices.get(row["first"])),
+    )
+
+
+def _choice(asked: dict[str, Any] | None) -> ChoiceView | None:
+    if asked is None:
+        return None
+    return ChoiceView(
+        address=asked["address"],
+        asked_at=datetime.fromisoformat(asked["asked_at"]),
+        open=asked["done_at"] is None,
+        waits=asked["problem"] if asked["done_at"] is None else "",
+        refusal=explain(asked["outcome"], asked["details"]),
     )
 
 
@@ -239,12 +323,16 @@ def _explorer(template: str, txid: str) -> str:
 
 
 def _may(order: Order, deposits: tuple[DepositView, ...]) -> frozenset[str]:
-    """List what the owner can do now: what a page offers and the verbs accept."""
-    refundable = {wallet_states.WAITING} | ({wallet_states.CREDIT} if refund_offered(order) else set())
-    allowed = {f"refund:{d.id}" for d in deposits if d.disposition in refundable}
-    over = (states.COMPLETED, states.EXPIRED, states.REFUNDED, states.REFUNDING, states.SENT, states.PAYING)
-    if order.state not in over and (not order.payout_address or (order.state == "AWAITING_DEPOSIT" and not deposits)):
+    """List what the owner can do now: what a page offers and the verbs accept. What was asked for is not offered again."""
+    offered = refund_offered(state=order.state, hold=order.hold_reason, next_actor=order.next_actor)
+    allowed = {
+        f"refund:{deposit.id}"
+        for deposit in deposits
+        if may_refund(deposit.disposition, deposit.state, offered=offered)
+        and not (deposit.choice and deposit.choice.open)
+    }
+    if may_set_payout_address(order.state, given=bool(order.payout_address), paid=bool(deposits)):
         allowed.add("set_payout_address")
-    if not order.refund_address:
+    if may_set_refund_address(given=bool(order.refund_address)):
         allowed.add("set_refund_address")
     return frozenset(allowed)

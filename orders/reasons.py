@@ -27,6 +27,8 @@ class Reason(TextChoices):
     PAYOUT_IN_DOUBT = "payout_in_doubt", _("Payout being checked by our team")
     PAYOUT_REDIRECTED = "payout_redirected", _("Payout goes to another address")
     REFUND_ASKED = "refund_asked", _("Refund asked for")
+    REFUND_ORDERED = "refund_ordered", _("Refund ordered")
+    REFUND_REFUSED = "refund_refused", _("Refund could not be made")
     REFUND_CONFIRMED = "refund_confirmed", _("Refund confirmed")
     REFUND_REJECTED = "refund_rejected", _("Refund stopped before sending")
     REFUND_REVERTED = "refund_reverted", _("Refund failed on the chain")

@@ -1,6 +1,7 @@
 """Send a waiting deposit back, in its own asset, to an address that the owner typed twice, less the network fee."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from core.money import Money
 from ledger.post import InsufficientFunds, post_entries
 from ledger.reverse import reverse_entry
 from orders import states
+from orders.actions import may_refund, refund_offered
 from orders.journal import exchange_reference, refund_fee_entry
 from orders.models import Order
 from orders.offer import LiquidityShort, read_fees
@@ -48,11 +50,6 @@ def refund_purpose(deposit_id: int) -> str:
     return f"deposit:{deposit_id}:refund"
 
 
-def refund_offered(order: Order) -> bool:
-    """Say whether the owner may have a credited deposit back: it waited for our coins until its deadline; pure."""
-    return order.hold_reason == states.LIQUIDITY and order.next_actor == states.CUSTOMER
-
-
 def ask_refund(
     *, order_reference: str, deposit_id: int, address: str, address_repeated: str, at: datetime, actor: str
 ) -> Payout:
@@ -74,7 +71,7 @@ def ask_refund(
             )
             if not orders or not outputs:
                 raise RefundNotPossible
-            return _refund(orders[0], outputs, address, at, actor)
+            return refund_payment(orders[0], outputs, address, at=at, actor=actor)
     except InsufficientFunds as error:
         raise LiquidityShort(asset=_asset_code(deposit_id)) from error
 
@@ -90,41 +87,69 @@ def payment_outputs(order_reference: str, deposit_id: int) -> QuerySet[Deposit]:
     return alike.filter(disposition__in=named.values("disposition"))
 
 
-def _refund(order: Order, outputs: Sequence[Deposit], address: str, at: datetime, actor: str) -> Payout:
-    first = outputs[0]
-    free = refund_offered(order) and first.disposition == wallet_states.CREDIT
-    if not (free or first.disposition == wallet_states.WAITING):
+@dataclass(frozen=True, slots=True)
+class RefundPlan:
+    """Where a payment would go back to, what its owner would get and pay for it, and what sending may cost us."""
+
+    address: str
+    amount: Money
+    fee: Money  # nothing when the fault is ours
+    fee_cap: Money
+    free: bool
+
+
+def plan_refund(order: Order, outputs: Sequence[Deposit], address: str) -> RefundPlan:
+    """Check whether a payment may go back to an address now, by reading alone: two statements.
+
+    Raises: RefundNotPossible, AddressInvalid and kin, AddressIsOurs, DepositTooSmall.
+    """
+    if not outputs:
         raise RefundNotPossible
-    if any(output.state != wallet_states.CONFIRMED for output in outputs):
+    first = outputs[0]
+    offered = refund_offered(state=order.state, hold=order.hold_reason, next_actor=order.next_actor)
+    # An owner who has asked already took the offer: the turn is the machine's, and it stands.
+    asked = order.hold_reason == states.LIQUIDITY and order.choices.filter(deposit=first, done_at=None).exists()
+    if not all(may_refund(output.disposition, output.state, offered=offered or asked) for output in outputs):
         raise RefundNotPossible
     target = check_customer_address(chain=first.chain, text=address, field="address")
     refuse_own_addresses(chain_addresses={"address": (first.chain, target)})
     fees = read_fees(first.asset)
+    free = first.disposition == wallet_states.CREDIT
     fee = Money(0, first.asset) if free else fees.expected
     amount = Money(sum(output.amount_minor for output in outputs), first.asset) - fee
     if not can_be_sent(amount):
         raise DepositTooSmall(fee=str(fees.expected))
+    return RefundPlan(target, amount, fee, fees.cap, free)
+
+
+def refund_payment(order: Order, outputs: Sequence[Deposit], address: str, *, at: datetime, actor: str) -> Payout:
+    """Send a locked order's locked payment back, in the caller's transaction.
+
+    Raises: RefundNotPossible, AddressInvalid and kin, AddressIsOurs, DepositTooSmall; InsufficientFunds.
+    """
+    plan = plan_refund(order, outputs, address)
+    first = outputs[0]
     decide(outputs, wallet_states.REFUND, reason="refund_asked")
     also: tuple[str, ...] = ()
     if not order.refund_address:
-        order.refund_address, also = target, ("refund_address",)
-    if free or order.state in (states.CONFIRMING, states.REFUND_FAILED, states.REFUNDED):
-        hold = states.NO_HOLD if free else None
-        move(order, states.REFUNDING, actor=actor, reason=Reason.REFUND_ASKED, at=at, hold=hold, also=also)
+        order.refund_address, also = plan.address, ("refund_address",)
+    if plan.free or order.state in (states.CONFIRMING, states.REFUND_FAILED, states.REFUNDED):
+        hold = states.NO_HOLD if plan.free else None
+        move(order, states.REFUNDING, actor=actor, reason=Reason.REFUND_ORDERED, at=at, hold=hold, also=also)
     else:
         # An order that is over otherwise is the machine's again until the refund has arrived.
         turn = machines_turn(at) if order.state in states.RESTING else None
-        note(order, actor=actor, reason=Reason.REFUND_ASKED, at=at, turn=turn, also=also)
-    if free:
+        note(order, actor=actor, reason=Reason.REFUND_ORDERED, at=at, turn=turn, also=also)
+    if plan.free:
         reverse_entry(reference=exchange_reference(order), reason="no liquidity", at=at)
     else:
-        post_entries([refund_fee_entry(first, fee=fee, at=at)])
+        post_entries([refund_fee_entry(first, fee=plan.fee, at=at)])
     return request_payout(
         purpose=refund_purpose(first.pk),
         owner_ref=order.reference,
-        address=target,
-        amount=amount,
-        fee_cap=fees.cap,
+        address=plan.address,
+        amount=plan.amount,
+        fee_cap=plan.fee_cap,
         funded_by=[output.pk for output in outputs],
         at=at,
     )

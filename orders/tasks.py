@@ -8,6 +8,7 @@ from core import clock
 from core.assets import list_assets
 from core.database_clock import clock_is_right
 from core.heartbeat import beat
+from orders.choices import carry_out_choices
 from orders.credit import follow_deposits
 from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.payout import follow_payouts, request_payouts
@@ -37,9 +38,10 @@ def follow_chain(*, chain: str, **_: Any) -> None:
 
 
 def advance_orders(*, chain: str) -> None:
-    """Move every order that has something to do with `chain` one step: deposits, payouts to ask for, payouts to follow."""
+    """Move every order that has something to do with `chain` one step: deposits, choices, payouts to ask for and follow."""
     at = clock.now()
     follow_deposits(chain=chain, at=at)
+    carry_out_choices(chain=chain, at=at)
     for asset in list_assets():
         if asset.network == chain and asset.enabled:
             request_payouts(asset=asset.code, at=at)

@@ -7,6 +7,7 @@ from typing import Any
 
 from core import clock
 from core.snapshot import forget_all
+from orders.choices import carry_out_choices
 from orders.credit import follow_deposits
 from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.models import Order
@@ -81,6 +82,7 @@ class Exchange:
         for chain, asset in ASSETS.items():
             self.scan(chain)
             follow_deposits(chain=chain, at=self.now())
+            carry_out_choices(chain=chain, at=self.now())
             request_payouts(asset=asset, at=self.now())
         for chain in ASSETS:
             sign_payouts(node=self.client_of(chain), at=self.now())

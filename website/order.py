@@ -17,6 +17,7 @@ from orders import states
 from orders.models import Order
 from orders.offer import get_fees
 from orders.reads import DepositView, OrderView, build_view, find_order
+from orders.refund import can_be_sent
 from wallets import states as wallet_states
 from website.owner import read_owner_token
 from website.wording import describe, received
@@ -101,6 +102,7 @@ def _context(order: Order, *, is_owner: bool, at: datetime) -> dict[str, Any]:
         "at": at,
         "executed": view.credited_send is not None and view.credited_send.minor != view.send.minor,
         "payable": is_owner and view.state in (states.AWAITING_DEPOSIT, states.EXPIRED) and not view.deposits,
+        "asked": [d for d in view.deposits if d.choice and d.choice.open],
         "refunds": [_refund_choice(d, view) for d in view.deposits if f"refund:{d.id}" in view.may],
         "step_names": [_("Awaiting deposit"), _("Confirming"), _("Exchanging"), _("Sent")],
     }
@@ -118,6 +120,6 @@ def _refund_choice(deposit: DepositView, view: OrderView) -> dict[str, Any]:
         "fee": fee,
         "free": free,
         "back": back,
-        "enough": back.minor > view.send.asset.dust_minor,
+        "enough": can_be_sent(back),
         "form": f"refund-{deposit.id}",
     }

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_POST
 from core import clock
 from core.errors import DomainError
 from orders.addresses import set_payout_address, set_refund_address
+from orders.choices import ask_for_refund
 from orders.models import Order
 from orders.reads import owns
-from orders.refund import ask_refund
 from website.order import get_order, render_order
 from website.owner import read_owner_token, remember_owner
 from website.quote import REFUSED
@@ -38,10 +38,10 @@ def claim(request: HttpRequest, reference: str) -> HttpResponse:
 @require_POST
 @never_cache
 def refund(request: HttpRequest, reference: str, deposit_id: int) -> HttpResponse:
-    """Send a waiting deposit back to an address typed twice."""
+    """Ask for a waiting deposit back, at an address typed twice; a worker sends it."""
 
     def act(order: Order) -> None:
-        ask_refund(
+        ask_for_refund(
             order_reference=order.reference,
             deposit_id=deposit_id,
             address=request.POST.get("address", ""),

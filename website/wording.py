@@ -82,7 +82,10 @@ def describe(view: OrderView) -> Notice:
             _("Nothing is lost. You do not need to do anything; this page shows the outcome."),
             "wait",
         )
-    waiting = any(deposit.disposition == wallet_states.WAITING for deposit in view.deposits)
+    asked = [deposit for deposit in view.deposits if deposit.choice and deposit.choice.open]
+    waiting = any(d.disposition == wallet_states.WAITING for d in view.deposits if d not in asked)
+    if asked and not waiting and view.state not in (states.PAYING, states.SENT):
+        return _refunding(view)
     if waiting and view.state == states.CONFIRMING:
         return Notice(
             _("Your deposit is here and needs your decision"),

@@ -10,11 +10,12 @@ from ledger.post import post_entries
 from orders.credit import follow_deposit
 from orders.models import Order
 from orders.open import open_order
+from orders.payout import follow_payout
 from orders.quotes import make_quote
 from tests.orders.conftest import NOW
 from wallets import states as wallet_states
 from wallets.deposits import deposit_entry
-from wallets.models import Address, Deposit
+from wallets.models import Address, Attempt, Deposit, Payout
 
 ETH_ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 LTC_ADDRESS = "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3"
@@ -75,6 +76,25 @@ def follow(deposit: Deposit, at: datetime = NOW) -> Deposit:
     follow_deposit(deposit_id=deposit.pk, reference=deposit.owner_ref, at=at)
     deposit.refresh_from_db()
     return deposit
+
+
+def send(payout: Payout, state: str = wallet_states.CONFIRMED) -> Payout:
+    """Let a payout have been signed and come to `state`, and orders act on it."""
+    if not payout.attempts.exists():
+        Attempt.objects.create(
+            payout=payout,
+            n=1,
+            chain=payout.chain,
+            txid=secrets.token_hex(32),
+            raw="00",
+            fee_minor=0,
+            rate_minor=0,
+            signed_at=NOW,
+        )
+    Payout.objects.filter(pk=payout.pk).update(state=state, news=True)
+    follow_payout(payout_id=payout.pk, reference=payout.owner_ref, at=NOW)
+    payout.refresh_from_db()
+    return payout
 
 
 def remove(deposit: Deposit) -> None:

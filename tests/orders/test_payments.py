@@ -16,7 +16,19 @@ from orders.promises import lapse_promises
 from orders.reads import build_view
 from orders.refund import DepositTooSmall, RefundNotPossible, ask_refund
 from tests.orders.conftest import NOW
-from tests.orders.rows import CONFIRMED, LTC_ADDRESS, SEEN, bring_back, confirm, follow, open_one, pay, reload, remove
+from tests.orders.rows import (
+    CONFIRMED,
+    LTC_ADDRESS,
+    SEEN,
+    bring_back,
+    confirm,
+    follow,
+    open_one,
+    pay,
+    reload,
+    remove,
+    send,
+)
 from wallets import states as wallet_states
 from wallets.models import ChainState, Deposit, Payout
 from wallets.states import CREDIT, DUST, REFUND, WAITING
@@ -47,8 +59,7 @@ def refund(order: Order, deposit: Deposit) -> Payout:
 
 
 def confirm_refund(order: Order, payout: Payout) -> None:
-    Payout.objects.filter(pk=payout.pk).update(state=wallet_states.CONFIRMED, news=True)
-    follow_payout(payout_id=payout.pk, reference=order.reference, at=NOW)
+    assert send(payout).owner_ref == order.reference
 
 
 def read_to(at: Any) -> None:

@@ -9,6 +9,7 @@ from core import clock
 from ledger.balances import get_floor_balance
 from ledger.post import post_entry
 from ledger.reserve import reserve_entry
+from orders.choices import carry_out_choices
 from orders.credit import follow_deposit
 from orders.expire import offer_refunds
 from orders.models import Order
@@ -17,7 +18,7 @@ from tests.orders.conftest import NOW
 from tests.website.conftest import ETH_ADDRESS, LTC_ADDRESS
 from wallets import states
 from wallets.deposits import deposit_entry
-from wallets.models import Address, Deposit, Payout
+from wallets.models import Address, ChainState, Deposit, Payout
 
 
 def page(answer):
@@ -181,8 +182,29 @@ def test_sends_a_waiting_deposit_back_to_an_address_typed_twice(alice, order):
     )
 
     assert answer.status_code == 302
+    assert not Payout.objects.exists()  # the page asks; a worker sends
+    shown = page(alice.get(url(order)))
+    assert "Your refund is on its way" in shown
+    assert "Refund requested, on its way" in shown
+    assert LTC_ADDRESS in shown
+    assert "Send it back" not in shown
+    assert carry_out_choices(chain="litecoin", at=NOW) == 1
     assert Payout.objects.get().address == LTC_ADDRESS
-    assert "Your refund is on its way" in page(alice.get(url(order)))
+    shown = page(alice.get(url(order)))
+    assert "Your refund is on its way" in shown
+    assert "Refund requested, on its way" not in shown
+
+
+def test_shows_a_refusal_of_the_worker_beside_the_form(alice, order):
+    deposit = pay(order, 60_000)
+    alice.post(url(order, "refund", str(deposit.pk)), {"address": LTC_ADDRESS, "address_repeated": LTC_ADDRESS})
+    ChainState.objects.filter(code="litecoin").update(fee_rate_minor=2000)
+    carry_out_choices(chain="litecoin", at=NOW)
+
+    shown = page(alice.get(url(order)))
+
+    assert "does not cover the network fee of" in shown
+    assert "needs your decision" in shown
 
 
 def test_sends_nothing_back_when_the_two_addresses_differ(alice, order):
