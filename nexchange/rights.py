@@ -82,8 +82,16 @@ RIGHTS: dict[str, dict[str, str]] = {
         "operator": "S",
     },
     "wallets_coin": {"web": "S", "worker": "S", "chain": "S I U", "signer": "S I U(usable)", "operator": "S"},
-    "wallets_coinhold": {"web": "S", "worker": "S", "chain": "S", "signer": "S I", "operator": "S"},
-    "wallets_noncehold": {"web": "S", "worker": "S", "chain": "S", "signer": "S I", "operator": "S"},
+    # A hold that its payout has left behind passes to the next one.
+    "wallets_coinhold": {"web": "S", "worker": "S", "chain": "S", "signer": "S I U(payout_id)", "operator": "S"},
+    "wallets_noncehold": {
+        "web": "S",
+        "worker": "S",
+        "chain": "S U(spent_txid spent_height)",
+        "signer": "S I",
+        "operator": "S",
+    },
+    "wallets_evidence": {"web": "S", "worker": "S", "chain": "S I", "signer": "S I", "operator": "S I"},
     "wallets_freeze": {
         "web": "S",
         "worker": "S I",

@@ -21,9 +21,9 @@ from orders.pauses import WORDS, Pause, Reason
 from orders.pricing import Terms, customer_rate, price_get, price_send
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
+from wallets.chains.coin_choice import most_payable
 from wallets.chains.registry import has_outputs
 from wallets.freeze import ALL, funded_from
-from wallets.payable import most_payable
 from wallets.paying.fees import expected_fee, fee_cap
 
 

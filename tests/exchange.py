@@ -21,6 +21,7 @@ from wallets.addresses import house_address
 from wallets.chains.protocol import Chain
 from wallets.chains.registry import open_chain
 from wallets.models import ChainState, Payout
+from wallets.paying.again import follow_dead_ends
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
@@ -85,6 +86,7 @@ class Exchange:
             carry_out_choices(chain=chain, at=self.now())
             request_payouts(asset=asset, at=self.now())
         for chain in ASSETS:
+            follow_dead_ends(node=self.client_of(chain), at=self.now())
             sign_payouts(node=self.client_of(chain), at=self.now())
             send_due_attempts(node=self.client_of(chain), at=self.now())
             follow_payouts(chain=chain, at=self.now())

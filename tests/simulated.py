@@ -1,9 +1,11 @@
 """The chains of wallets.chains.fake with what tests do to a node of tests.nodes: an exchange without processes or waiting."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from embit.transaction import Transaction
 from eth_utils.address import to_checksum_address
 
 from orders.models import Order
@@ -11,6 +13,9 @@ from tests.exchange import Exchange
 from wallets.addresses import house_address
 from wallets.chains.derivation import derive_address
 from wallets.chains.fake import FakeChain
+from wallets.chains.fake_rules import AccountRules, Candidate
+from wallets.chains.protocol import Refused, Sent
+from wallets.chains.signing import _virtual_size
 from wallets.models import Deposit, Payout
 
 # The public account key of nobody here: the customers' Litecoin addresses are derived from it.
@@ -25,6 +30,75 @@ class SimulatedNode(FakeChain):
     def __init__(self, code: str, *, now: Callable[[], datetime]) -> None:
         super().__init__(code, now=now)
         self._customers = itertools.count(1)
+        self.dear = 0  # the least rate per virtual byte or gas that blocks take, and Bitcoin's kin keep in a mempool
+
+    def charge(self, rate: int, *, tip: int = 10**9) -> None:
+        """Let the chain get dearer or cheaper: blocks take `rate` and more, the node advises it, cheap coins are evicted."""
+        self.dear = rate
+        if self.has_nonces:
+            self.fees = replace(
+                self.fees,
+                per_unit_minor=rate + tip,
+                max_fee_minor=2 * rate + tip,
+                priority_minor=tip,
+                base_minor=rate,
+                floor_minor=rate,
+            )
+            return
+        self.fees = replace(self.fees, per_unit_minor=rate, fast_minor=rate, floor_minor=rate)
+        for txid in [txid for txid, held in self.pool.items() if not self._taken([held])]:
+            self.pool.pop(txid, None)
+
+    def forget_mempool(self) -> None:
+        """Lose every unmined transaction, as a node does that is killed."""
+        self.pool.clear()
+
+    def mine(self, blocks: int = 1) -> None:
+        """Mine what offers enough, with its unmined ancestors; on chains with accounts in the order of nonces."""
+        for _ in range(blocks):
+            self._append(tuple(self._worth_mining()))
+
+    def _worth_mining(self) -> list[Candidate]:
+        if isinstance(self.rules, AccountRules):
+            chosen, nonces = [], dict(self.rules.nonces)
+            for held in sorted(self.pool.values(), key=lambda c: c.tx.nonce or 0):
+                sender = str(held.tx.sender)
+                if held.bid >= self.dear and held.tx.nonce == nonces.get(sender, 0):
+                    nonces[sender] = held.tx.nonce + 1
+                    chosen.append(held)
+            return chosen
+        chosen = []
+        for held in self.pool.values():
+            package = self._with_ancestors(held)
+            if self._taken(package):
+                chosen += [part for part in package if part not in chosen]
+        return chosen
+
+    def _with_ancestors(self, held: Candidate) -> list[Candidate]:
+        found: list[Candidate] = []
+        for txid, _vout in held.tx.spends:
+            if txid in self.pool:
+                found += [part for part in self._with_ancestors(self.pool[txid]) if part not in found]
+        return [*found, held]
+
+    def _taken(self, package: Sequence[Candidate]) -> bool:
+        sizes = [_virtual_size(Transaction.parse(bytes.fromhex(c.raw)), bytes.fromhex(c.raw)) for c in package]
+        return sum(map(self._offered, package)) >= self.dear * sum(sizes)
+
+    def _offered(self, held: Candidate) -> int:
+        values = [self.rules._value(spent, list(self.pool.values())) or 0 for spent in held.tx.spends]
+        return sum(values) - sum(move.minor for move in held.tx.movements)
+
+    def _take(self, raw: str) -> Sent | Refused:
+        if self.dear and not self.has_nonces:
+            try:
+                new = self.rules.read(raw)
+            except Exception:  # noqa: BLE001 -- the parser raises many kinds; the simulated chain says what is wrong
+                return super()._take(raw)
+            known = new.tx.txid in self.pool or any(tx.txid == new.tx.txid for b in self.blocks for tx in b.txs)
+            if not known and not self._taken([new]):
+                return Refused("-26", "mempool min fee not met")
+        return super()._take(raw)
 
     def new_address(self) -> str:
         """Return an address of nobody's that no test was given before on this chain."""

@@ -15,6 +15,9 @@ from wallets import states
 from wallets.deposits import deposit_entry
 from wallets.models import Attempt, Coin, Deposit
 
+REVERTED = "reverted: the chain took the fee and moved nothing; the debt can be asked for again"
+NONCE_USED_UP = "nonce_used_up: at its fee cap it held up the lane, so its nonce was used for nothing; asked for again"
+
 
 def confirm_deposits(*, chain: str, asset: Asset, height: int, block_at: datetime, at: datetime) -> list[NewEntry]:
     """Confirm the deposits that this block made deep enough. The block's own time counts, not when we came to read it."""
@@ -66,16 +69,17 @@ def confirm_payouts(*, chain: str, asset: Asset, height: int, at: datetime) -> l
 def _confirm_payout(attempt: Attempt, at: datetime) -> list[NewEntry]:
     payout = attempt.payout
     fee = Money(attempt.fee_minor if attempt.mined_fee_minor is None else attempt.mined_fee_minor, payout.asset)
-    target = states.REVERTED if attempt.reverted else states.CONFIRMED
-    if payout.state == states.SIGNED and target == states.REVERTED:
-        payout.state = states.BROADCAST
+    failed = attempt.reverted or not attempt.pays
+    target = states.REVERTED if failed else states.CONFIRMED
     states.PAYOUT.check(payout.state, target)
-    payout.state, payout.news = target, True
+    # Orders need not hear of a nonce that we used up ourselves: the debt is asked for again at once (wallets.paying.again).
+    payout.state, payout.news = target, attempt.pays
+    payout.problem = (REVERTED if attempt.pays else NONCE_USED_UP) if failed else ""
     payout.txid, payout.fee_minor, payout.confirmed_at = attempt.txid, fee.minor, at
     payout.block_height = attempt.block_height
-    payout.save(update_fields=("state", "news", "txid", "fee_minor", "confirmed_at", "block_height"))
+    payout.save(update_fields=("state", "news", "problem", "txid", "fee_minor", "confirmed_at", "block_height"))
     reserved, paid = Money(payout.reserved_minor, payout.asset), Money(payout.amount_minor, payout.asset)
-    if attempt.reverted:
+    if failed:
         paid -= paid  # the chain took the gas and moved nothing: the customer is still owed everything
     purpose = payout.purpose + (f":{payout.reorg_count}" if payout.reorg_count else "")
     return [settle_entry(purpose=purpose, reserved=reserved, paid=paid, fee=fee, owner=payout.owner_ref, at=at)]

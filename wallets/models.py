@@ -4,6 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
+from embit.transaction import Transaction
 
 from core.models import Asset, MinorField
 from wallets import states
@@ -191,7 +192,10 @@ class Payout(models.Model):
                 name="payout_reserves_amount_and_fee_cap",
             ),
             models.CheckConstraint(
-                condition=Q(fee_minor__isnull=True) | Q(fee_minor__lte=models.F("fee_cap_minor")),
+                # A self-transfer that frees the lane has a cap of its own.
+                condition=Q(fee_minor__isnull=True)
+                | Q(fee_minor__lte=models.F("fee_cap_minor"))
+                | Q(state=states.REVERTED),
                 name="payout_fee_within_cap",
             ),
         )
@@ -224,6 +228,7 @@ class Attempt(models.Model):
     block_height = models.BigIntegerField(null=True, blank=True)
     block_hash = models.CharField(max_length=80, blank=True)
     reverted = models.BooleanField(default=False)  # mined, but the chain says it failed
+    pays = models.BooleanField(default=True, db_default=True)  # false: a self-transfer that only uses the nonce up
     mined_fee_minor = MinorField(null=True, blank=True)
 
     class Meta:
@@ -241,6 +246,10 @@ class Attempt(models.Model):
     def __str__(self) -> str:
         return f"{self.chain} {self.txid}"
 
+    def list_inputs(self) -> list[tuple[str, int]]:
+        """Return what the stored bytes spend, on chains that have outputs."""
+        return [(spent.txid.hex(), spent.vout) for spent in Transaction.parse(bytes.fromhex(self.raw)).vin]
+
 
 class Coin(models.Model):
     """An output that is ours to spend, on chains that have outputs. `origin` says how it came to be ours."""
@@ -255,6 +264,9 @@ class Coin(models.Model):
     usable = models.BooleanField(default=True)  # false while its transaction is not (or no longer) to be built upon
     spent_txid = models.CharField(max_length=80, blank=True)  # mined spender
     spent_height = models.BigIntegerField(null=True, blank=True)
+    # What the transaction that makes this coin spends was mined elsewhere: this coin will never be.
+    void_txid = models.CharField(max_length=80, blank=True, db_default="")
+    void_height = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("chain", "txid", "vout"), name="coin_unique"),)
@@ -289,12 +301,31 @@ class NonceHold(models.Model):
     sender = models.CharField(max_length=128)
     nonce = models.BigIntegerField()
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="nonce_holds")
+    # A mined transaction that used the nonce and is none of ours.
+    spent_txid = models.CharField(max_length=80, blank=True, db_default="")
+    spent_height = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("chain", "sender", "nonce"), name="nonce_held_once"),)
 
     def __str__(self) -> str:
         return f"{self.sender} #{self.nonce} for payout {self.payout_id}"
+
+
+class Evidence(models.Model):
+    """What was seen or decided about a payout that went wrong. Rows are only ever added, so the next one hides nothing."""
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="evidence")
+    at = models.DateTimeField()
+    by = models.CharField(max_length=64)  # "machine", or who decided
+    code = models.CharField(max_length=40)
+    words = models.CharField(max_length=300)
+
+    class Meta:
+        indexes = (models.Index(fields=("payout", "id"), name="evidence_of_payout"),)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.words}"
 
 
 class Freeze(models.Model):

@@ -9,8 +9,10 @@ from ledger.reverse import reverse_entry
 from wallets import states
 from wallets.chains.protocol import Block, Tx
 from wallets.freeze import freeze
-from wallets.models import Address, Attempt, Coin, CoinHold, NonceHold, Payout
+from wallets.models import Address, Attempt, ChainState, Coin, CoinHold, NonceHold, Payout
+from wallets.payouts import debt_of
 from wallets.scan_state import native_asset
+from wallets.signer.evidence import note_evidence
 
 
 def note_outgoing(*, chain: str, block: Block, at: datetime) -> None:
@@ -70,6 +72,10 @@ def _watch_senders(chain: str, block: Block, ours: set[str], at: datetime) -> No
     for tx in sent.values():
         if tx.sender in mine:
             holds = NonceHold.objects.filter(chain=chain, sender=tx.sender, nonce=tx.nonce)
+            holds.update(spent_txid=tx.txid, spent_height=block.height)
+            # A used nonce is a fact: ours go on above it, or every payment from here on would be refused.
+            behind = ChainState.objects.filter(code=chain, next_nonce__lte=tx.nonce)
+            behind.update(next_nonce=(tx.nonce or 0) + 1)
             _alarm(chain, f"nonce {tx.nonce} of {tx.sender} was used by {tx.txid}", Q(nonce_holds__in=holds), at)
 
 
@@ -77,8 +83,13 @@ def _alarm(chain: str, what: str, touched: Q, at: datetime) -> None:
     """Something of ours moved without a signature of ours: stop the asset, and put what it touches in doubt."""
     asset = native_asset(chain)
     freeze(scope=asset.code, reason=f"{what}, which this site did not sign", at=at, by="machine")
-    doubtful = Payout.objects.filter(touched, state__in=(states.SIGNED, states.BROADCAST)).values_list("pk", flat=True)
-    Payout.objects.filter(pk__in=list(doubtful)).update(state=states.IN_DOUBT, problem=what[:300], news=True)
+    touched_now = Payout.objects.filter(touched, state__in=(states.SIGNED, states.BROADCAST, states.IN_DOUBT))
+    for payout in touched_now.distinct().order_by("pk"):
+        note_evidence(payout, at=at, by="machine", code="used_elsewhere", words=what)
+    doubtful = touched_now.exclude(state=states.IN_DOUBT).values_list("pk", flat=True)
+    Payout.objects.filter(pk__in=list(doubtful)).update(
+        state=states.IN_DOUBT, problem=f"used_elsewhere: {what}"[:300], news=True
+    )
 
 
 def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
@@ -88,7 +99,9 @@ def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
     """
     for attempt in Attempt.objects.filter(chain=chain, block_height__gt=above).select_related("payout").order_by("pk"):
         payout = attempt.payout
-        if payout.state == states.CONFIRMED:
+        if payout.state in (states.CONFIRMED, states.REVERTED):
+            if payout.state == states.REVERTED:
+                _watch_successors(payout, at)
             states.PAYOUT.check(payout.state, states.BROADCAST)
             number = f":{payout.reorg_count}" if payout.reorg_count else ""
             reverse_entry(reference=f"close:{payout.purpose}{number}", reason="reorganisation", at=at)
@@ -100,4 +113,16 @@ def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
         attempt.next_send_at, attempt.answer = at, "reorganised"
         attempt.save(update_fields=("block_height", "block_hash", "reverted", "next_send_at", "answer"))
     Coin.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)
+    Coin.objects.filter(chain=chain, void_height__gt=above).update(void_txid="", void_height=None)
+    NonceHold.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)
     return []
+
+
+def _watch_successors(payout: Payout, at: datetime) -> None:
+    """A payment that had failed for good may now succeed. When its debt was asked for again meanwhile, a person decides."""
+    later = Payout.objects.filter(owner_ref=payout.owner_ref, pk__gt=payout.pk)
+    debt = debt_of(payout.purpose)
+    if any(debt_of(purpose) == debt for purpose in later.values_list("purpose", flat=True)):
+        what = f"{payout.purpose} had failed for good, lost its block and may pay now, beside the payout in its place"
+        freeze(scope=payout.asset_id, reason=what, at=at, by="machine")
+        note_evidence(payout, at=at, by="machine", code="reorganised", words=what)

@@ -12,10 +12,12 @@ from ledger.post import post_entries
 from ledger.reserve import release_entry, reserve_entry
 from wallets import states
 from wallets.journal import read_lines
-from wallets.models import Payout
+from wallets.models import Attempt, Payout
 
 # What follows in the purpose of an intent that took the place of a rejected one: "order:O…:settle/2".
 _AGAIN = "/"
+# Intents that will never move anything: never signed, or final on the chain without a payment.
+_OVER = (states.REJECTED, states.REVERTED)
 
 
 class PayoutNotRedirectable(DomainError):
@@ -77,28 +79,34 @@ def reject_payout(payout: Payout, *, problem: str, at: datetime) -> None:
 
 
 def redirect_payout(payout: Payout, *, address: str, at: datetime) -> Payout:
-    """Ask for the same debt anew at another address, in place of a locked intent that was never signed.
+    """Ask for the same debt anew at another address, in place of a locked intent that can never pay it.
 
     What an intent pays never changes, so the old one is rejected, if it is not yet, and a new one written, numbered
-    within its debt. Only while all earlier ones are rejected and the journal, which outlives a restored backup, knows no
-    signed payment of this debt: so one of them at most is ever sent. In the caller's transaction.
+    within its debt. Only while all earlier ones are rejected, or mined at payout depth without moving anything, and the
+    journal, which outlives a restored backup, knows no other signed payment of this debt: so one of them at most ever
+    pays. In the caller's transaction.
 
     Raises: PayoutNotRedirectable; InsufficientFunds when a rejected one's coins have gone to others since.
     """
-    if payout.state not in (states.REQUESTED, states.REJECTED):
+    if payout.state not in (states.REQUESTED, states.REJECTED, states.REVERTED):
         raise PayoutNotRedirectable(reason=f"it is {payout.state}")
     debt = debt_of(payout.purpose)
-    same = Payout.objects.filter(owner_ref=payout.owner_ref).exclude(pk=payout.pk).values_list("purpose", "pk", "state")
-    others = [(pk, state) for purpose, pk, state in same if debt_of(purpose) == debt]
-    if any(pk > payout.pk or state != states.REJECTED for pk, state in others):
+    same = Payout.objects.filter(owner_ref=payout.owner_ref, purpose__startswith=debt).order_by("pk")
+    others = [
+        (pk, state) for purpose, pk, state in same.values_list("purpose", "pk", "state") if debt_of(purpose) == debt
+    ]
+    if any(pk > payout.pk or state not in (*_OVER, payout.state) for pk, state in others):
         raise PayoutNotRedirectable(reason="another payout has taken its place")
-    if any(debt_of(line["payout"]) == debt for line in read_lines()):
+    if payout.state == states.REQUESTED and payout.attempts.exists():
+        raise PayoutNotRedirectable(reason="it was signed before and waits to be signed again")
+    known = set(Attempt.objects.filter(payout__in=[pk for pk, _ in others]).values_list("txid", flat=True))
+    if any(debt_of(line["payout"]) == debt and line["txid"] not in known for line in read_lines()):
         raise PayoutNotRedirectable(reason="the journal knows a signed payment of this debt; reconcile first")
     if payout.state == states.REQUESTED:
         reject_payout(payout, problem="sent elsewhere by the operator", at=at)
     clear_payout_news(payout)  # orders act on what takes its place
     return request_payout(
-        purpose=f"{debt}{_AGAIN}{len(others) + 2}",
+        purpose=f"{debt}{_AGAIN}{len(others) + 1}",
         owner_ref=payout.owner_ref,
         address=address,
         amount=Money(payout.amount_minor, payout.asset),

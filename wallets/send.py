@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from wallets import journal, states
-from wallets.chains.protocol import Chain, Refused, Sent
+from wallets.chains.protocol import Chain, Refused, Sent, Unknown
 from wallets.freeze import frozen_scopes, is_frozen
 from wallets.models import Attempt, Deposit, Payout
+from wallets.paying.refusals import classify, is_of_sending
 
 RESEND_AFTER = timedelta(seconds=30)
 
@@ -54,15 +55,28 @@ def _claim(attempt: Attempt, at: datetime) -> bool:
         return due.update(next_send_at=at + RESEND_AFTER) == 1
 
 
-def _note(attempt: Attempt, answer: object, at: datetime) -> bool:
-    """Store what the node said. Conditional updates: the scan may have seen the transaction mined meanwhile."""
+def _note(attempt: Attempt, answer: Sent | Refused | Unknown, at: datetime) -> bool:
+    """Store what the node said. Conditional updates: the scan may have seen the transaction mined meanwhile.
+
+    Only the latest attempt speaks for its payout: earlier ones are refused because it outbid them. What stands about a
+    payout in doubt is evidence, which no answer of a node replaces.
+    """
     with transaction.atomic():
         rows = Attempt.objects.filter(pk=attempt.pk)
+        waiting = Payout.objects.filter(pk=attempt.payout_id, state__in=(states.SIGNED, states.BROADCAST))
+        before = waiting.values_list("problem", flat=True).first() or ""
+        speaks = (
+            is_of_sending(before) and not Attempt.objects.filter(payout=attempt.payout_id, n__gt=attempt.n).exists()
+        )
         if isinstance(answer, Sent):
             rows.update(sent_at=at, journaled_at=attempt.journaled_at or at, answer="taken")
-            Payout.objects.filter(pk=attempt.payout_id, state=states.SIGNED).update(state=states.BROADCAST, news=True)
+            if speaks and before:
+                waiting.update(problem="")
+            waiting.filter(state=states.SIGNED).update(state=states.BROADCAST, news=True)
             return True
-        said = f"refused: {answer.code} {answer.reason}" if isinstance(answer, Refused) else f"unknown: {answer}"
+        said = f"refused: {classify(answer)}: {answer.code} {answer.reason}" if isinstance(answer, Refused) else ""
+        said = said or f"unknown: node_silent: {answer}"
         rows.update(journaled_at=attempt.journaled_at or at, answer=said[:200])
-        Payout.objects.filter(pk=attempt.payout_id).update(problem=said[:300])
+        if speaks:
+            waiting.update(problem=said.partition(": ")[2][:300])
         return False

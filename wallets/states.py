@@ -42,11 +42,15 @@ PAYOUT = StateTable(
     initial=REQUESTED,
     moves={
         REQUESTED: frozenset({SIGNED, REJECTED}),  # refused by us, before anything was signed
-        SIGNED: frozenset({BROADCAST, CONFIRMED, IN_DOUBT}),
-        BROADCAST: frozenset({CONFIRMED, REVERTED, IN_DOUBT}),
-        IN_DOUBT: frozenset({BROADCAST, CONFIRMED}),  # by evidence from the chain, never by building another payment
+        # Back to REQUESTED only once every attempt is proven dead: another transaction has, at payout depth, spent what
+        # each of them spends.
+        SIGNED: frozenset({BROADCAST, CONFIRMED, REVERTED, IN_DOUBT, REQUESTED}),
+        BROADCAST: frozenset({CONFIRMED, REVERTED, IN_DOUBT, REQUESTED}),
+        IN_DOUBT: frozenset({BROADCAST, CONFIRMED, REVERTED, REQUESTED}),  # by evidence from the chain alone
         CONFIRMED: frozenset({BROADCAST}),  # the chain was reorganised and the payment waits again
         REJECTED: frozenset(),
-        REVERTED: frozenset(),
+        REVERTED: frozenset(
+            {BROADCAST}
+        ),  # likewise; its debt may be asked for again by another intent once it is final
     },
 )

@@ -16,6 +16,7 @@ from core.heartbeat import beat
 from wallets import journal
 from wallets.bump import bump_stuck_payouts
 from wallets.node_pool import get_node, known_mempool
+from wallets.paying.again import follow_dead_ends
 from wallets.paying.signing import can_sign
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
@@ -39,6 +40,7 @@ def pay(*, chain: str) -> None:
     """Sign and send the payouts of a chain; part of orders.tasks.follow_chain."""
     node = get_node(chain)
     started = clock.now()
+    follow_dead_ends(node=node, at=started)
     while clock.now() - started < LONGEST_ROUND:
         # Few at a time: change can be spent again as soon as the transaction that makes it was sent.
         signed = sign_payouts(node=node, at=clock.now(), limit=25)

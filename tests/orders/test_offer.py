@@ -25,9 +25,9 @@ from orders.quotes import make_quote
 from tests.beats import give_coins
 from tests.orders.conftest import NOW
 from ticker.models import Pair
+from wallets.chains.coin_choice import most_payable
 from wallets.freeze import freeze
 from wallets.models import ChainState, Coin
-from wallets.payable import most_payable
 
 pytestmark = pytest.mark.usefixtures("site")
 
@@ -184,14 +184,14 @@ def test_it_is_sold_again_once_the_cause_is_gone() -> None:
     assert make_quote(pair="ETHLTC", send="1", at=NOW)
 
 
-# free coins, fee cap, rate, and the most that one payout can carry
+# free coins, fee cap, rate, and the most that one payout can carry. Change of up to 5,459 is left to the fee, within the cap.
 PAYABLE = [
     ((), 10_000, 10, 0),
     ((100_000_000,), 10_000, 10, 100_000_000 - 1660),
-    ((100_000_000,), 1660, 10, 100_000_000 - 1660),
-    ((100_000_000,), 1659, 10, 0),  # not even one input fits its cap
-    ((100_000_000, 100_000_000), 2350, 10, 200_000_000 - 2350),
-    ((100_000_000, 100_000_000), 2349, 10, 100_000_000 - 1660),
+    ((100_000_000,), 1660 + 5459, 10, 100_000_000 - 1660),
+    ((100_000_000,), 1659 + 5459, 10, 0),  # not even one input fits its cap
+    ((100_000_000, 100_000_000), 2350 + 5459, 10, 200_000_000 - 2350),
+    ((100_000_000, 100_000_000), 2349 + 5459, 10, 100_000_000 - 1660),
     ((100_000_000, 100), 10_000, 10, 100_000_000 - 1660),  # a coin that costs more than it brings
     ((100_000_000,) * 60, 10**9, 10, 20 * 100_000_000 - (11 + 69 * 20 + 86) * 10),
 ]

@@ -22,6 +22,13 @@ CASES = [
     (ETH, 2 * GWEI - 1, 21_000 * 2 * GWEI, 240_000 * 2 * GWEI),
     (ETH, 2 * GWEI + 1, 21_000 * (2 * GWEI + 1), 240_000 * (2 * GWEI + 1)),  # up to the next step of 10**10 wei
     (ETH, 50 * GWEI, 21_000 * 50 * GWEI, 240_000 * 50 * GWEI),
+    (ETH, 175 * GWEI, 21_000 * 175 * GWEI, 21_000 * 2000 * GWEI),  # the first cap above the bound of 0.042 ether
+    (ETH, 2000 * GWEI, 21_000 * 2000 * GWEI, 21_000 * 2000 * GWEI),
+    (ETH, 2001 * GWEI, 21_000 * 2000 * GWEI, 21_000 * 2000 * GWEI),
+    (LTC, 115, 166 * 115, 4 * 360 * 115),
+    (LTC, 116, 166 * 116, 166_000),
+    (LTC, 1000, 166_000, 166_000),
+    (LTC, 13_000, 166_000, 166_000),  # 0.13 LTC a kilobyte, as a node once advised
 ]
 
 
@@ -36,7 +43,7 @@ def test_fee_and_cap(asset: Asset, rate: int, charged: int, cap: int) -> None:
 def test_an_ordinary_payout_is_charged_what_it_costs_and_may_be_outbid_many_times(
     asset: Asset, paid_units: int
 ) -> None:
-    rate = 100 * asset.fee_rate_floor_minor
+    rate = 10 * asset.fee_rate_floor_minor
     assert expected_fee(asset, rate).minor == paid_units * rate
     assert fee_cap(asset, rate).minor >= 8 * expected_fee(asset, rate).minor
     assert fee_cap(asset, rate).minor == CAP_TIMES * asset.payout_units * rate

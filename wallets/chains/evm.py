@@ -27,8 +27,8 @@ from wallets.chains.protocol import (
 )
 from wallets.chains.rpc import METHOD_NOT_FOUND, RPCClient, RPCError, distrust_answers
 from wallets.chains.signing import read_signed_evm
+from wallets.chains.sizes import PLAIN_GAS
 
-PLAIN_GAS = 21_000
 _BATCH = 500
 _FEE_BLOCKS = 6
 

@@ -13,8 +13,8 @@ from embit.transaction import Transaction
 from wallets.chains.params import NETWORKS
 from wallets.chains.protocol import Block, Movement, Refused, Tx
 from wallets.chains.signing import read_signed_evm
+from wallets.chains.sizes import PLAIN_GAS
 
-PLAIN_GAS = 21_000
 FAUCET_TXID = "fa" * 32  # outputs of this transaction exist without end, 1000 coins each
 
 

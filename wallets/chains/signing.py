@@ -116,6 +116,7 @@ class SignedTransfer:
     value: int
     gas: int
     max_fee: int
+    priority: int
     chain_id: int
 
 
@@ -133,5 +134,6 @@ def read_signed_evm(raw: str) -> SignedTransfer:
         value=int(fields["value"]),
         gas=int(fields["gas"]),
         max_fee=int(fields["maxFeePerGas"]),
+        priority=int(fields["maxPriorityFeePerGas"]),
         chain_id=int(fields["chainId"]),
     )

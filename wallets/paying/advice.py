@@ -15,14 +15,17 @@ def gather_advice(node: Chain, *, at: datetime) -> Advice:
     Raises: ChainError.
     """
     fees = node.fee_quote()
+    house = house_address(chain=node.code, at=at).address
     return Advice(
         chain=node.code,
         chain_id=node.chain_id,
         fee_rate_minor=fees.per_unit_minor,
-        max_fee_minor=fees.max_fee_minor,
+        relay_rate_minor=fees.floor_minor,
+        base_minor=fees.base_minor,
         priority_minor=fees.priority_minor,
         gas=0,
-        first_nonce=node.next_nonce(house_address(chain=node.code, at=at).address) if node.has_nonces else None,
+        first_nonce=node.next_nonce(house) if node.has_nonces else None,
+        balance_minor=node.balance([house])[house] if node.has_nonces else None,
         in_mempool=() if node.has_nonces else _ours_in_mempool(node),
         at_iso=at.isoformat(),
     )

@@ -6,6 +6,7 @@ that is rarely used. The difference between charged and paid stands in the books
 
 from core.models import Asset
 from core.money import Money
+from wallets.chains.fees import FEE_BOUNDS
 from wallets.chains.params import NETWORKS
 from wallets.chains.sizes import PLAIN_GAS, size_vb
 
@@ -20,8 +21,8 @@ def ordinary_units(asset: Asset) -> int:
 
 
 def offered_rate(asset: Asset, rate_minor: int) -> int:
-    """Return what is offered per unit when the node advises `rate_minor` (0: it has not said), floor included; pure."""
-    return max(asset.fee_rate_floor_minor, rate_minor)
+    """Return what is offered per unit when the node advises `rate_minor` (0: it has not said), within bounds; pure."""
+    return min(max(asset.fee_rate_floor_minor, rate_minor), FEE_BOUNDS[asset.network].most)
 
 
 def expected_fee(asset: Asset, rate_minor: int) -> Money:
@@ -30,8 +31,12 @@ def expected_fee(asset: Asset, rate_minor: int) -> Money:
 
 
 def fee_cap(asset: Asset, rate_minor: int) -> Money:
-    """Return the most that may ever be mined for one payout asked for at this advised rate, in all its attempts; pure."""
-    return _up(CAP_TIMES * asset.payout_units * offered_rate(asset, rate_minor), asset)
+    """Return the most that may ever be mined for one payout asked for at this advised rate; pure.
+
+    Never more than an ordinary payout at the highest rate that is believed at all.
+    """
+    most = ordinary_units(asset) * FEE_BOUNDS[asset.network].most
+    return _up(min(CAP_TIMES * asset.payout_units * offered_rate(asset, rate_minor), most), asset)
 
 
 def _up(minor: int, asset: Asset) -> Money:

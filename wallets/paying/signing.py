@@ -1,11 +1,12 @@
 """The one door to the signer: whatever wants a signature asks here."""
 
 from wallets.signer.advice import Action, Advice, Outcome
+from wallets.signer.again import reopen
 from wallets.signer.keys import has_keys
 from wallets.signer.outbid import outbid
 from wallets.signer.pay import sign_payout
 
-_VERBS = {"pay": sign_payout, "outbid": outbid}
+_VERBS = {"pay": sign_payout, "outbid": outbid, "reopen": reopen}
 
 
 def can_sign() -> bool:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
 
-Action = Literal["pay", "outbid"]
+Action = Literal["pay", "outbid", "reopen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +18,18 @@ class Advice:
     chain: str
     chain_id: int
     fee_rate_minor: int
-    max_fee_minor: int  # 0 on chains with outputs, as the next three
+    relay_rate_minor: int  # below it nodes pass nothing on
+    base_minor: int  # 0 on chains with outputs, as the next three
     priority_minor: int
     gas: int  # what a plain payment to this payout's address needs
     first_nonce: int | None  # next nonce of the house's sender by mined transactions
+    balance_minor: int | None  # what the house's sender holds, by mined transactions
     in_mempool: tuple[str, ...]
     at_iso: str  # the worker's clock
+
+    @property
+    def has_nonces(self) -> bool:
+        return self.first_nonce is not None
 
     @property
     def at(self) -> datetime:

@@ -12,6 +12,7 @@ from pathlib import Path
 from django.conf import settings
 
 from wallets.addresses import HOUSE, house_text
+from wallets.chains.coin_choice import least_change
 from wallets.chains.derivation import derive_key
 from wallets.chains.signing import build_and_sign_evm, build_and_sign_utxo
 from wallets.models import Coin
@@ -68,7 +69,7 @@ def sign_coins(
     if address == change_address:
         raise SignerRefused("a payout to the house's own address")
     outputs = [(address, amount_minor)]
-    if change >= _dust(fee_minor, len(coins)):
+    if change >= least_change(fee_minor, len(coins)):
         outputs.append((change_address, change))
     else:
         fee_minor, change = fee_minor + change, 0
@@ -78,11 +79,6 @@ def sign_coins(
     private = _keys(settings.KEY_FILE)[chain]["account_private"]
     raw, txid, vsize = build_and_sign_utxo(inputs, outputs, private)
     return Signed(raw, txid, fee_minor, fee_minor // vsize, change, 1)
-
-
-def _dust(fee_minor: int, inputs: int) -> int:
-    """What spending one more input costs at this transaction's own rate; a smaller change output is not worth making."""
-    return max(fee_minor // (inputs + 1), 5460)
 
 
 def sign_nonce(

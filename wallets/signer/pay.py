@@ -10,10 +10,11 @@ from wallets import states
 from wallets.addresses import house_address
 from wallets.chains.sizes import size_vb
 from wallets.freeze import frozen_scopes, is_frozen
-from wallets.models import Attempt, ChainState, CoinHold, Deposit, NonceHold, Payout
+from wallets.models import Attempt, ChainState, Deposit, NonceHold, Payout
 from wallets.scan_state import trusted_now
 from wallets.signer.advice import Advice, Outcome
-from wallets.signer.coins import CoinsShort, choose_coins
+from wallets.signer.coins import CoinsShort, choose_coins, hold_coins
+from wallets.signer.death import final_height, list_alive
 from wallets.signer.keys import SignerRefused, sign_coins, sign_nonce
 from wallets.signer.store import store_attempt
 
@@ -34,7 +35,7 @@ def sign_payout(payout_id: int, advice: Advice) -> Outcome:
     try:
         with transaction.atomic():
             payout, state = _claim(payout_id, advice)
-            sign = _sign_with_nonce if advice.gas else _sign_with_coins
+            sign = _sign_with_nonce if advice.has_nonces else _sign_with_coins
             attempt = sign(payout, state, advice)
             states.PAYOUT.check(payout.state, states.SIGNED)
             payout.state, payout.signed_at, payout.problem = states.SIGNED, advice.at, ""
@@ -61,7 +62,28 @@ def _claim(payout_id: int, advice: Advice) -> tuple[Payout, ChainState]:
         raise NotNow("funding_unconfirmed", "a deposit that pays for it is not confirmed now")
     if not all(trusted_now(chain=deposit.chain, at=advice.at) for deposit in funding):
         raise NotNow("funding_chain_unread", "the chain that funds it has not been read within the last minutes")
+    alive = list_alive(payout.pk, final=final_height(payout.asset, lanes[0].height))
+    if alive:
+        raise NotNow("still_alive", f"{alive[0]} was signed for this debt before and may still be mined")
     return payout, lanes[0]
+
+
+def _next_number(payout: Payout) -> int:
+    return payout.attempts.count() + 1
+
+
+def _check_balance(payout: Payout, advice: Advice, needed_minor: int) -> None:
+    """Refuse what the sender could not pay: signed all the same, no node would take it and every nonce behind would wait.
+
+    Raises: NotNow (`coins_short`).
+    """
+    waiting = Payout.objects.filter(chain=payout.chain, state__in=(states.SIGNED, states.BROADCAST))
+    unmined = waiting.exclude(attempts__block_height__isnull=False)
+    promised = sum(unmined.values_list("reserved_minor", flat=True))
+    if int(advice.balance_minor or 0) - promised < needed_minor:
+        raise NotNow(
+            "coins_short", f"the hot wallet holds {advice.balance_minor}, {promised} of it for payouts on their way"
+        )
 
 
 def _sign_with_coins(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
@@ -72,6 +94,7 @@ def _sign_with_coins(payout: Payout, state: ChainState, advice: Advice) -> Attem
         amount_minor=payout.amount_minor,
         fee_cap_minor=payout.fee_cap_minor,
         rate_minor=rate,
+        in_mempool=advice.in_mempool,
     )
     signed = sign_coins(
         chain=payout.chain,
@@ -81,20 +104,22 @@ def _sign_with_coins(payout: Payout, state: ChainState, advice: Advice) -> Attem
         fee_minor=size_vb(len(coins), 2) * rate,
         fee_cap_minor=payout.fee_cap_minor,
     )
-    CoinHold.objects.bulk_create(
-        CoinHold(chain=coin.chain, txid=coin.txid, vout=coin.vout, payout=payout) for coin in coins
-    )
-    return store_attempt(payout, signed, n=1, at=advice.at)
+    hold_coins(payout, coins)
+    return store_attempt(payout, signed, n=_next_number(payout), at=advice.at)
 
 
 def _sign_with_nonce(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
     """The nonce comes from our rows, never from the node's pending count; the node is believed once, at the very start."""
     nonce = state.next_nonce if state.next_nonce is not None else int(advice.first_nonce or 0)
     sender = house_address(chain=payout.chain, at=advice.at).address
-    max_fee = min(advice.max_fee_minor, payout.fee_cap_minor // advice.gas)
-    if max_fee < advice.fee_rate_minor:
+    # Room for six full blocks, each an eighth dearer than the one before; never the whole cap as a tip.
+    max_fee = min(2 * advice.base_minor + advice.priority_minor, payout.fee_cap_minor // advice.gas)
+    if max_fee < advice.base_minor + advice.priority_minor:
         # Signed all the same, it would wait unmined and hold up every nonce behind it.
-        raise SignerRefused(f"the fee cap {payout.fee_cap_minor} does not pay for {advice.gas} gas at today's fees")
+        raise SignerRefused(
+            f"the cap {payout.fee_cap_minor} does not pay for {advice.gas} gas at today's fees", code="fee_over_cap"
+        )
+    _check_balance(payout, advice, payout.amount_minor + advice.gas * max_fee)
     signed = sign_nonce(
         chain=payout.chain,
         chain_id=advice.chain_id,
@@ -103,10 +128,10 @@ def _sign_with_nonce(payout: Payout, state: ChainState, advice: Advice) -> Attem
         amount_minor=payout.amount_minor,
         gas=advice.gas,
         max_fee_minor=max_fee,
-        priority_minor=min(advice.priority_minor, max_fee),
+        priority_minor=advice.priority_minor,
         fee_cap_minor=payout.fee_cap_minor,
     )
     NonceHold.objects.create(chain=payout.chain, sender=sender, nonce=nonce, payout=payout)
     state.next_nonce = nonce + 1
     state.save(update_fields=("next_nonce",))
-    return store_attempt(payout, signed, n=1, at=advice.at)
+    return store_attempt(payout, signed, n=_next_number(payout), at=advice.at)

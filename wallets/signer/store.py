@@ -7,7 +7,7 @@ from wallets.models import Attempt, Coin, Payout
 from wallets.signer.keys import Signed
 
 
-def store_attempt(payout: Payout, signed: Signed, *, n: int, at: datetime) -> Attempt:
+def store_attempt(payout: Payout, signed: Signed, *, n: int, at: datetime, pays: bool = True) -> Attempt:
     """Store signed bytes as attempt `n`, due to be sent at once, with the change they make. In the caller's transaction."""
     attempt = Attempt.objects.create(
         payout=payout,
@@ -17,6 +17,7 @@ def store_attempt(payout: Payout, signed: Signed, *, n: int, at: datetime) -> At
         raw=signed.raw,
         fee_minor=signed.fee_minor,
         rate_minor=signed.rate_minor,
+        pays=pays,
         signed_at=at,
         next_send_at=at,
     )
