@@ -18,7 +18,8 @@ from orders.actions import may_refund, may_set_payout_address, may_set_refund_ad
 from orders.choices import explain
 from orders.models import Choice, Order, Transition
 from wallets import states as wallet_states
-from wallets.chains.uri import payment_uri
+from wallets.chain_ids import chain_id_of
+from wallets.chains.uri import has_chain_id, payment_uri
 from wallets.models import Attempt, ChainState, Deposit, Payout
 
 
@@ -180,7 +181,7 @@ def _lay_out(
         fee=Money(order.fee_minor, order.get_asset),
         network_fee=Money(order.network_fee_minor, order.get_asset),
         deposit_address=order.deposit_address,
-        payment_uri=payment_uri(order.send_asset.network, order.deposit_address, send),
+        payment_uri=_payment_uri(order, send),
         payout_address=order.payout_address if is_owner else "",
         refund_address=order.refund_address if is_owner else "",
         created_at=order.created_at,
@@ -190,6 +191,13 @@ def _lay_out(
         transitions=transitions,
         may=_may(order, deposits) if is_owner else frozenset(),
     )
+
+
+def _payment_uri(order: Order, send: Money) -> str:
+    """Return the payment request; one of Ethereum says which chain, or wallets pay on whichever is selected in them."""
+    chain = order.send_asset.network
+    chain_id = chain_id_of(chain) if has_chain_id(chain) else 0
+    return payment_uri(chain, order.deposit_address, send, chain_id=chain_id)
 
 
 def _credited(minor: int | None, like: Money) -> Money | None:

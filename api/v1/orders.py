@@ -22,10 +22,10 @@ from orders.offer import get_offer
 from orders.open import Client, Opened, find_opened, open_order
 from orders.quotes import AmountRequired, price_amount
 from orders.reads import build_view, find_order, owns, view_of_new
+from wallets.address_rules import MAX_TYPED
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _KEY = re.compile(r"[\x21-\x7e]{1,80}", re.ASCII)
-_LONGEST_ADDRESS = 200
 
 
 class IdempotencyKeyInvalid(DomainError):
@@ -173,6 +173,6 @@ def _read_address(body: dict[str, Any], field: str) -> str:
         value = value.get("address")
     if value is None:
         return ""
-    if not isinstance(value, str) or len(value) > _LONGEST_ADDRESS:
+    if not isinstance(value, str) or len(value) > MAX_TYPED:
         raise FieldInvalid(_("%(name)s must be an address as text."), field=field, name=field)
     return value.strip()

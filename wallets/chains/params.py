@@ -5,16 +5,21 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """`hrp`: bech32 prefix; `p2pkh`, `p2sh`: base58 version bytes that are accepted."""
+    """`hrp`: bech32 prefix; `p2pkh`, `p2sh`: base58 version bytes that are accepted.
+
+    `p2sh_old`: versions that once stood for the same script hash, accepted and rewritten to p2sh[0]: Litecoin's are those
+    of Bitcoin (`3…`), and its nodes still take them.
+    """
 
     hrp: str
     p2pkh: tuple[int, ...]
     p2sh: tuple[int, ...]
+    p2sh_old: tuple[int, ...] = ()
 
 
 NETWORKS: dict[tuple[str, str], Params] = {
-    ("litecoin", "main"): Params("ltc", (0x30,), (0x32,)),
-    ("litecoin", "regtest"): Params("rltc", (0x6F,), (0x3A,)),
+    ("litecoin", "main"): Params("ltc", (0x30,), (0x32,), (0x05,)),
+    ("litecoin", "regtest"): Params("rltc", (0x6F,), (0x3A,), (0xC4,)),
     ("bitcoin", "main"): Params("bc", (0x00,), (0x05,)),
     ("bitcoin", "regtest"): Params("bcrt", (0x6F,), (0xC4,)),
     ("dogecoin", "main"): Params("", (0x1E,), (0x16,)),
