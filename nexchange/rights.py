@@ -99,6 +99,7 @@ RIGHTS: dict[str, dict[str, str]] = {
         "signer": "S",
         "operator": "S I U(lifted_at lifted_by lifted_because)",
     },
+    "wallets_reconciliation": {"web": "S", "worker": "S", "chain": "S I U", "operator": "S"},
     # orders
     "orders_order": {
         "web": f"S I U({_ASKED})",

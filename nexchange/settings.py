@@ -204,6 +204,7 @@ HEARTBEAT_LIMITS_S = {
     "pay": 9,  # what a chain had to pay was signed and sent, by a signer that answers; every 2 s
     "prices": 30,  # a round of prices was stored; every 10 s
     "deadlines": 45,  # what is overdue was looked for; every 10 s
+    "reconcile": 1200,  # the books of an asset were held against its chain; every 3 minutes
     "publish": 45,  # committed transitions were numbered; every 2 s
 }
 SCAN_LIMIT_S = 30  # a scan that began longer ago says nothing about now to who wants to sell

@@ -300,6 +300,8 @@ def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
         yield Pause(Reason.SCAN_OLD, asset, f"began {side.scan_started_at.isoformat()}")
     if is_silent(f"orders:{chain}", facts.ages):
         yield _silent(Reason.ORDERS_SILENT, asset, f"orders:{chain}", facts)
+    if is_silent(f"reconcile:{asset}", facts.ages):
+        yield _silent(Reason.UNRECONCILED, asset, f"reconcile:{asset}", facts)
 
 
 def _pauses_of_payouts(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:

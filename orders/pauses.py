@@ -28,6 +28,7 @@ class Reason(StrEnum):
     LANE_STUCK = "lane_stuck"  # the lowest nonce is not mined, and what follows waits behind it
     FROZEN = "payouts_frozen"
     FUNDING_FROZEN = "deposits_frozen"  # payouts that this asset's deposits fund are frozen
+    UNRECONCILED = "reconcile_silent"  # the books were not held against the chain lately
 
 
 _ASKED = _("our view of the network is incomplete at the moment")
@@ -49,6 +50,7 @@ WORDS: dict[Reason, Promise] = {
     Reason.PAYOUTS_WAITING: _PAYING,
     Reason.LANE_STUCK: _PAYING,
     Reason.FROZEN: _("our payouts are stopped for a check"),
+    Reason.UNRECONCILED: _("our books are being checked"),
     Reason.FUNDING_FROZEN: _("deposits are being checked by our team"),
 }
 

@@ -10,6 +10,7 @@ from orders.facts import Facts, get_facts
 from orders.offer import find_pauses
 from ticker.catalogue import get_catalogue
 from ticker.rates import RateUnavailable
+from wallets.models import Reconciliation
 
 log = logging.getLogger(__name__)
 _said: dict[str, str] = {}
@@ -45,6 +46,20 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
         body["causes"] = {code: found for code, found in troubles.items() if found}
         body["heartbeats"] = {
             name: {"age_s": round(age, 1), "limit_s": limit_s(name)} for name, age in sorted(facts.ages.items())
+        }
+        body["reconciliations"] = {
+            row.asset_id: {
+                "at": row.at.isoformat(),
+                "height": row.height,
+                "on_chain": str(row.on_chain_minor),
+                "in_books": str(row.in_books_minor),
+                "deposits_in_flight": str(row.deposits_in_flight_minor),
+                "payouts_in_flight": str(row.payouts_in_flight_minor),
+                "difference": str(row.difference_minor),
+                "acted": row.acted,
+                "said": row.said,
+            }
+            for row in Reconciliation.objects.order_by("asset")
         }
         body["clock_off_s"] = round(facts.clock_off_s, 3)
     return body

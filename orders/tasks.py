@@ -14,21 +14,21 @@ from orders.expire import escalate_overdue, expire_due_orders, offer_refunds
 from orders.payout import follow_payouts, request_payouts
 from orders.promises import lapse_promises
 from orders.publish import publish_transitions
-from wallets.tasks import pay, scan
+from wallets.tasks import pay, reconcile, scan
 
 
 @shared_task
 def follow_chain(*, chain: str, **_: Any) -> None:
-    """Give a chain its turn: read it, move its orders, pay.
+    """Give a chain its turn: read it, hold the books against it, move its orders, pay.
 
-    One task for the three, since ticks that nobody takes in time expire: as tasks of their own those behind a slow scan
+    One task for all, since ticks that nobody takes in time expire: as tasks of their own those behind a slow scan
     would expire at every tick, and with a slow node no payout would ever be made. What one raises keeps the others from
     nothing. Raises: ExceptionGroup of what they raised.
     """
     if not clock_is_right():
         return
     raised = []
-    for turn in (scan, advance_orders, pay):
+    for turn in (scan, reconcile, advance_orders, pay):
         try:
             turn(chain=chain)
         except Exception as error:  # noqa: BLE001 -- raised again below

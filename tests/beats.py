@@ -12,6 +12,7 @@ WORK = (
     "deadlines",
     "publish",
     *(f"{name}:{chain}" for name in ("scan", "orders", "pay") for chain in ("litecoin", "ethereum")),
+    *(f"reconcile:{asset}" for asset in ("LTC", "ETH")),
 )
 
 

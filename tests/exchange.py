@@ -20,7 +20,7 @@ from ticker.models import MarketState
 from wallets.addresses import house_address
 from wallets.chains.protocol import Chain
 from wallets.chains.registry import open_chain
-from wallets.models import ChainState, Payout
+from wallets.models import Payout
 from wallets.paying.again import follow_dead_ends
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
@@ -106,7 +106,6 @@ class Exchange:
             self.tick()
 
     def open(self, pair: str = "ETHLTC", send: str = "1", **options: Any) -> Opened:
-        ChainState.objects.filter(problem="").update(scan_started_at=self.now())  # as often as the timetable scans
         self.price()
         quote = make_quote(pair=pair, send=send, at=self.now())
         target = "ethereum" if pair == "ETHLTC" else "litecoin"

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from core.assets import list_assets
 from core.read_only import ReadOnlyAdmin, ReadOnlyInline, amount
 from wallets import states
-from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout
+from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout, Reconciliation
 
 MAX_FOUND = 100
 
@@ -163,3 +163,22 @@ class ChainStateAdmin(ReadOnlyAdmin):
     """How far each chain has been read, and what is wrong with its node, if anything."""
 
     list_display = ("code", "height", "block_at", "scan_started_at", "problem", "next_index", "next_nonce")
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(ReadOnlyAdmin):
+    """The latest comparison of books and chain, per asset, in its smallest unit."""
+
+    list_display = (
+        "asset",
+        "at",
+        "height",
+        "on_chain_minor",
+        "in_books_minor",
+        "deposits_in_flight_minor",
+        "payouts_in_flight_minor",
+        "difference_minor",
+        "acted",
+        "said",
+    )
+    list_select_related = ("asset",)

@@ -17,6 +17,11 @@ class FreezeNotOpen(DomainError):
     message = "Nothing is frozen under “%(scope)s”."
 
 
+class FreezeAmbiguous(DomainError):
+    code = "freeze_ambiguous"
+    message = "Several things have frozen “%(scope)s”. Name one by its number: %(known)s."
+
+
 class ScopeUnknown(DomainError):
     code = "scope_unknown"
     message = "“%(scope)s” would stop nothing. Name one of: %(known)s."
@@ -40,19 +45,41 @@ def read_scope(text: str) -> str:
 def freeze(*, scope: str, reason: str, at: datetime, by: str) -> Freeze:
     """Stop payouts of `scope`; an open freeze with the same scope and reason is returned as it is."""
     with transaction.atomic():
-        found = Freeze.objects.filter(scope=scope, reason=reason[:300], lifted_at=None).first()
-        return found or Freeze.objects.create(scope=scope, reason=reason[:300], frozen_at=at, frozen_by=by)
+        return ensure_frozen(scope=scope, reason=reason, at=at, by=by)
 
 
-def unfreeze(*, scope: str, because: str, at: datetime, by: str) -> int:
-    """Lift every open freeze of `scope`, naming why (after a restore: the reconciliation). Raises: FreezeNotOpen."""
+def ensure_frozen(*, scope: str, reason: str, at: datetime, by: str) -> Freeze:
+    """Stop payouts of `scope` inside the caller's transaction; an open freeze with the same scope and reason stands."""
+    found = Freeze.objects.filter(scope=scope, reason=reason[:300], lifted_at=None).first()
+    return found or Freeze.objects.create(scope=scope, reason=reason[:300], frozen_at=at, frozen_by=by)
+
+
+def list_open() -> list[Freeze]:
+    """Return the freezes that are open, oldest first."""
+    return list(Freeze.objects.filter(lifted_at=None).order_by("pk"))
+
+
+def unfreeze(*, scope: str, because: str, at: datetime, by: str, reason: str = "", number: int | None = None) -> Freeze:
+    """Lift one open freeze, naming why (after a restore: the reconciliation).
+
+    `scope` with one open freeze is enough; where there are several, each is lifted by its own `reason` or `number`, since
+    one that is looked into says nothing of the others. Raises: FreezeNotOpen, FreezeAmbiguous.
+    """
     with transaction.atomic():
-        lifted = Freeze.objects.filter(scope=scope, lifted_at=None).update(
+        rows = Freeze.objects.filter(scope=scope, lifted_at=None)
+        rows = rows.filter(reason=reason[:300]) if reason else rows
+        found = list((rows.filter(pk=number) if number is not None else rows).order_by("pk"))
+        if not found:
+            raise FreezeNotOpen(scope=scope)
+        if len(found) > 1:
+            raise FreezeAmbiguous(scope=scope, known=", ".join(f"{row.pk} ({row.reason})" for row in found))
+        row = found[0]
+        row.lifted_at, row.lifted_by, row.lifted_because = at, by, because[:300]
+        if not Freeze.objects.filter(pk=row.pk, lifted_at=None).update(
             lifted_at=at, lifted_by=by, lifted_because=because[:300]
-        )
-    if not lifted:
-        raise FreezeNotOpen(scope=scope)
-    return lifted
+        ):
+            raise FreezeNotOpen(scope=scope)
+        return row
 
 
 def frozen_scopes() -> frozenset[str]:

@@ -19,6 +19,7 @@ from wallets.restored import note_restored
 
 NEWER = "the payout journal is newer than the database (an old backup?): reconcile before unfreezing"
 _TAIL_BYTES = 4096
+_AUDIT_BYTES = 2**20
 
 
 def append(attempt: Attempt, *, at: datetime) -> None:
@@ -51,6 +52,26 @@ def missing_from_database() -> list[dict[str, str]]:
     known = set(Attempt.objects.filter(txid__in=[line["txid"] for line in lines]).values_list("txid", flat=True))
     known |= _explained(lines)
     return [line for line in lines if line["txid"] not in known]
+
+
+def find_unjournaled(*, chain: str, limit: int = 100) -> list[str]:
+    """Return the latest attempts of a chain that were sent and that the journal beside this process does not name.
+
+    Says nothing where there is no journal: it lies with whoever signs. Reads the end of the file and one statement.
+    """
+    path = Path(settings.PAYOUT_JOURNAL)
+    if not path.exists():
+        return []
+    sent = Attempt.objects.filter(chain=chain, sent_at__isnull=False, journaled_at__isnull=False).order_by("-pk")[
+        :limit
+    ]
+    wanted = [(attempt.txid, attempt.journaled_at) for attempt in sent.only("txid", "journaled_at")]
+    lines = list(_read_tail(most=_AUDIT_BYTES))
+    named = {line["txid"] for line in lines}
+    whole = path.stat().st_size <= _AUDIT_BYTES
+    since = min((line["at"] for line in lines), default="")
+    # What was journaled before the part that was read cannot be judged by it.
+    return [txid for txid, at in wanted if txid not in named and (whole or (at and at.isoformat() > since))]
 
 
 def list_explained_debts() -> set[str]:
@@ -139,14 +160,15 @@ def read_lines() -> Iterator[dict[str, str]]:
             yield from _parse(file)
 
 
-def _read_tail() -> Iterator[dict[str, str]]:
+def _read_tail(*, most: int = 0) -> Iterator[dict[str, str]]:
+    """Yield the last five lines, or all within the last `most` bytes."""
     path = Path(settings.PAYOUT_JOURNAL)
     if not path.exists():
         return
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
+        file.seek(max(path.stat().st_size - (most or _TAIL_BYTES), 0))
         lines = file.read().decode(errors="replace").splitlines()
-    yield from list(_parse(lines[-5:]))
+    yield from list(_parse(lines if most else lines[-5:]))
 
 
 def _parse(lines: object) -> Iterator[dict[str, str]]:

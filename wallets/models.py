@@ -347,3 +347,27 @@ class Freeze(models.Model):
 
     def __str__(self) -> str:
         return f"{self.scope}: {self.reason}"
+
+
+class Reconciliation(models.Model):
+    """The latest comparison of an asset's books with its chain, and how far the walks over its history have come.
+
+    `difference` = on chain - in books - deposits in flight + payouts in flight. Amounts in minor units, at one height.
+    """
+
+    asset = models.OneToOneField(Asset, primary_key=True, on_delete=models.PROTECT)
+    at = models.DateTimeField()
+    height = models.BigIntegerField()
+    on_chain_minor = MinorField()
+    in_books_minor = MinorField()
+    deposits_in_flight_minor = MinorField()
+    payouts_in_flight_minor = MinorField()
+    difference_minor = MinorField()
+    acted = models.CharField(max_length=300, blank=True)  # what was done about it
+    said = models.CharField(max_length=1000, blank=True)  # what is wrong, in words
+    address_cursor = models.BigIntegerField(default=0)
+    deposit_cursor = models.BigIntegerField(default=0)
+    payout_cursor = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.asset_id} at {self.height}"

@@ -5,6 +5,7 @@ sending claims each attempt.
 """
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +16,18 @@ from core import clock
 from core.heartbeat import beat
 from wallets import journal
 from wallets.bump import bump_stuck_payouts
+from wallets.chains.protocol import ChainError
 from wallets.node_pool import get_node, known_mempool
 from wallets.paying.again import follow_dead_ends
 from wallets.paying.signing import can_sign
+from wallets.safety.reconcile import NotScanned, reconcile_chain
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
 
 LONGEST_ROUND = timedelta(seconds=4)  # the scan waits meanwhile, and what is not read lately is not sold
+RECONCILE_EVERY_S = 180
+_reconcile_at: dict[str, float] = {}  # when this process does so next; paces it, decides nothing
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +39,18 @@ def scan(*, chain: str) -> None:
         log.warning("scan of %s stopped: %s", chain, report.problem)
     if report.finished:
         beat(f"scan:{chain}")
+
+
+def reconcile(*, chain: str) -> None:
+    """Hold the books against a chain that was read a moment ago: when this process starts, then every few minutes."""
+    if time.monotonic() < _reconcile_at.get(chain, 0):
+        return
+    try:
+        reconcile_chain(node=get_node(chain), at=clock.now(), full=False)
+    except (NotScanned, ChainError) as error:
+        log.info("not reconciled yet: %s", error)  # the next turn tries again
+        return
+    _reconcile_at[chain] = time.monotonic() + RECONCILE_EVERY_S
 
 
 def pay(*, chain: str) -> None:

@@ -9,7 +9,7 @@ from tests.flows.conftest import ASSETS, Exchange
 from wallets import states as wallet_states
 from wallets.bump import bump_stuck_payouts
 from wallets.models import CoinHold, NonceHold
-from wallets.reconcile import reconcile_chain
+from wallets.safety.reconcile import reconcile_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
 

@@ -19,7 +19,7 @@ from orders.refund import RefundNotPossible, ask_refund
 from tests.flows.conftest import Exchange
 from wallets import states as wallet_states
 from wallets.models import Deposit
-from wallets.reconcile import reconcile_chain
+from wallets.safety.reconcile import reconcile_chain
 
 
 def deposits(order: Order) -> list[Deposit]:

@@ -11,7 +11,7 @@ from tests.flows.conftest import Exchange
 from tests.flows.worker import STEPS, WorkerProcess
 from wallets import states as wallet_states
 from wallets.models import Attempt, Payout
-from wallets.reconcile import reconcile_chain
+from wallets.safety.reconcile import reconcile_chain
 
 pytestmark = pytest.mark.node
 

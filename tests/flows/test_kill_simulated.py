@@ -17,7 +17,7 @@ from wallets import states as wallet_states
 from wallets.freeze import ALL, frozen_scopes, unfreeze
 from wallets.journal import check_all
 from wallets.models import Attempt, Payout
-from wallets.reconcile import reconcile_chain
+from wallets.safety.reconcile import reconcile_chain
 
 PAIRS = {"ETHLTC": "1", "LTCETH": "0.05"}
 

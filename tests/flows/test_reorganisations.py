@@ -9,7 +9,7 @@ from tests.flows.conftest import Exchange
 from wallets import states as wallet_states
 from wallets.freeze import frozen_scopes, unfreeze
 from wallets.models import Deposit
-from wallets.reconcile import reconcile_chain
+from wallets.safety.reconcile import reconcile_chain
 
 PAIRS = [("ETHLTC", "1", "litecoin"), ("LTCETH", "0.05", "ethereum")]
 

@@ -6,7 +6,7 @@ from core.assets import get_asset
 from ledger.balances import get_balance
 from orders import states
 from tests.flows.conftest import Exchange
-from wallets.reconcile import reconcile_chain
+from wallets.safety.reconcile import reconcile_chain
 
 
 @pytest.mark.parametrize(("pair", "send"), [("ETHLTC", "1.5"), ("LTCETH", "0.05")])

@@ -64,6 +64,8 @@ WORKS = [
     ("scan:ethereum", "both", "scan_silent"),
     ("orders:litecoin", "both", "orders_silent"),
     ("orders:ethereum", "both", "orders_silent"),
+    ("reconcile:LTC", "both", "reconcile_silent"),
+    ("reconcile:ETH", "both", "reconcile_silent"),
     ("pay:litecoin", "LTCETH", "payouts_silent"),
     ("pay:ethereum", "ETHLTC", "payouts_silent"),
 ]

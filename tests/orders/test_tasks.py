@@ -20,13 +20,14 @@ def test_a_chain_that_cannot_be_read_is_still_paid_from(monkeypatch, db):
         raise RuntimeError(f"{chain} is broken")
 
     monkeypatch.setattr(tasks, "scan", fail)
+    monkeypatch.setattr(tasks, "reconcile", lambda *, chain: turns.append(("reconcile", chain)))
     monkeypatch.setattr(tasks, "advance_orders", lambda *, chain: turns.append(("advance", chain)))
     monkeypatch.setattr(tasks, "pay", lambda *, chain: turns.append(("pay", chain)))
 
     with pytest.raises(ExceptionGroup, match="litecoin") as raised:
         tasks.follow_chain(chain="litecoin")
 
-    assert turns == [("advance", "litecoin"), ("pay", "litecoin")]
+    assert turns == [("reconcile", "litecoin"), ("advance", "litecoin"), ("pay", "litecoin")]
     assert [str(error) for error in raised.value.exceptions] == ["litecoin is broken"]
 
 
@@ -46,10 +47,10 @@ def test_no_tick_expires_within_what_two_clocks_may_differ():
 
 def test_a_process_with_a_wrong_clock_does_no_money_work_and_says_so(monkeypatch, caplog, db):
     turns = []
-    for name in ("scan", "advance_orders", "pay"):
+    for name in ("scan", "reconcile", "advance_orders", "pay"):
         monkeypatch.setattr(tasks, name, lambda *, chain: turns.append(chain))
     real = database_clock.machine_now
-    for off_s, done in ((4, 3), (-4, 3), (600, 0), (-600, 0)):
+    for off_s, done in ((4, 4), (-4, 4), (600, 0), (-600, 0)):
         turns.clear()
         monkeypatch.setattr(database_clock, "machine_now", lambda off_s=off_s: real() + timedelta(seconds=off_s))
         tasks.follow_chain(chain="litecoin")
@@ -62,6 +63,7 @@ def test_work_that_was_done_writes_its_heartbeat_and_work_that_failed_none(monke
     monkeypatch.setattr(wallet_tasks, "get_node", {"litecoin": node}.get)
     monkeypatch.setattr(wallet_tasks, "known_mempool", {"litecoin": set()}.get)
     monkeypatch.setattr(wallet_tasks, "can_sign", lambda: True)
+    monkeypatch.setattr(wallet_tasks, "_reconcile_at", {})
     wipe = "TRUNCATE core_heartbeat"
 
     def works():
@@ -71,7 +73,7 @@ def test_work_that_was_done_writes_its_heartbeat_and_work_that_failed_none(monke
         owner.execute("DELETE FROM wallets_chainstate")
         owner.execute(wipe)
         tasks.follow_chain(chain="litecoin")
-        assert works() == {"scan:litecoin", "orders:litecoin", "pay:litecoin"}
+        assert works() == {"scan:litecoin", "reconcile:LTC", "orders:litecoin", "pay:litecoin"}
 
         owner.execute(wipe)
         node.down = True

@@ -7,11 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from wallets.chains.fake import FakeChain
-from wallets.freeze import freeze, frozen_scopes
+from wallets.freeze import freeze, frozen_scopes, list_open
 from wallets.management.commands import reconcile
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+AGREED = Mock(height=3, difference=Mock(minor=0), strange={}, forgeries=())
 
 
 @pytest.mark.parametrize(
@@ -40,6 +42,28 @@ def test_a_freeze_that_is_there_can_be_lifted_whatever_it_is_called() -> None:
     assert frozen_scopes() == frozenset()
 
 
+def test_a_freeze_is_listed_with_its_reason_and_lifted_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """Fault 38: the list had no reason, time or author, and --lift lifted every reason of a scope."""
+    first = freeze(scope="LTC", reason="a coin is missing", at=NOW, by="machine")
+    second = freeze(scope="LTC", reason="a nonce was used", at=NOW, by="anna")
+
+    call_command("freeze")
+    listed = capsys.readouterr().out
+    assert f"{first.pk}  LTC  since 2026-11-23 12:00:00 UTC by machine: a coin is missing" in listed
+    assert f"{second.pk}  LTC  since 2026-11-23 12:00:00 UTC by anna: a nonce was used" in listed
+
+    with pytest.raises(CommandError, match=f"{first.pk} .a coin is missing., {second.pk} .a nonce was used."):
+        call_command("freeze", "LTC", lift=True, because="both, surely")
+    call_command("freeze", str(first.pk), lift=True, because="found it")
+    assert [row.pk for row in list_open()] == [second.pk]
+    assert "still frozen by" in capsys.readouterr().out
+    with pytest.raises(CommandError):
+        call_command("freeze", str(first.pk), lift=True, because="again")
+
+    call_command("freeze", "LTC", lift=True, because="only one is left")
+    assert frozen_scopes() == frozenset()
+
+
 def test_a_height_belongs_to_one_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "configured_chains", lambda: ["ethereum", "litecoin"])
 
@@ -54,7 +78,9 @@ def test_a_reconciliation_that_matched_nothing_is_none(since: int, monkeypatch: 
     monkeypatch.setattr(reconcile, "configured_chains", lambda: ["litecoin"])
     monkeypatch.setattr(reconcile, "get_node", lambda _: chain)
     monkeypatch.setattr(reconcile, "scan_chain", lambda **_: Mock(blocks=0))
-    monkeypatch.setattr(reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0)))
+    monkeypatch.setattr(
+        reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0), strange={}, forgeries=())
+    )
 
     with pytest.raises(CommandError, match="--since"):
         call_command("reconcile", since=since)

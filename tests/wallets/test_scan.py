@@ -18,6 +18,8 @@ from wallets.scan_state import scanned_since
 
 pytestmark = pytest.mark.django_db
 
+AGREED = Mock(height=3, difference=Mock(minor=0), strange={}, forgeries=())
+
 
 @pytest.fixture(autouse=True)
 def roomy(settings: LazySettings) -> None:
@@ -74,7 +76,9 @@ def test_a_node_that_does_not_see_what_contracts_pay_is_said_to_be_blind(
     chain.mine(3)
     monkeypatch.setattr(reconcile, "get_node", lambda _: chain)
     monkeypatch.setattr(reconcile, "configured_chains", lambda: ["ethereum"])
-    monkeypatch.setattr(reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0)))
+    monkeypatch.setattr(
+        reconcile, "reconcile_chain", lambda **_: Mock(height=3, difference=Mock(minor=0), strange={}, forgeries=())
+    )
 
     assert scan_chain(node=chain, at=clock.now(), known_mempool=set()).blocks
     call_command("reconcile", chain=["ethereum"], stderr=sys.stderr)

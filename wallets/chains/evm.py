@@ -203,6 +203,9 @@ class EVMChain:
     def list_unspent(self, addresses: list[str]) -> list[Unspent]:
         return []
 
+    def value_of(self, outputs: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        return {}
+
     def next_nonce(self, address: str) -> int:
         return int(self._ask("eth_getTransactionCount", address, "latest"), 16)
 

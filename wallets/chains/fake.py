@@ -255,6 +255,12 @@ class FakeChain:
         coins = self.rules.coins.items()
         return [Unspent(*outpoint, *coin) for outpoint, coin in coins if coin[0] in addresses]
 
+    def value_of(self, outputs: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        self._listen()
+        if isinstance(self.rules, AccountRules):
+            return {}
+        return {output: self.rules.coins[output][1] for output in outputs if output in self.rules.coins}
+
     def next_nonce(self, address: str) -> int:
         self._listen()
         return self.rules.nonces.get(address, 0) if isinstance(self.rules, AccountRules) else 0

@@ -178,5 +178,8 @@ class Chain(Protocol):
     def list_unspent(self, addresses: list[str]) -> list[Unspent]:
         """Return the outputs at these addresses; empty on chains with accounts."""
 
+    def value_of(self, outputs: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """Return the amount of each of these outputs that is unspent in blocks; empty on chains with accounts."""
+
     def next_nonce(self, address: str) -> int:
         """Return the next nonce by mined transactions alone; 0 where there are none."""

@@ -25,16 +25,16 @@ class RPCError(Exception):
 
 
 class RPCClient:
-    """One node. `url` may carry user and password (Core); they never appear in errors or logs."""
+    """One node. `url` may carry user and password (Core); they never appear in errors or logs. `read_s`: wait for answers."""
 
-    def __init__(self, url: str, *, version: str) -> None:
+    def __init__(self, url: str, *, version: str, read_s: int = 30) -> None:
         parts = urlsplit(url)
         auth = (unquote(parts.username), unquote(parts.password or "")) if parts.username else None
         host = parts.hostname or ""
         netloc = f"[{host}]" if ":" in host else host
         netloc += f":{parts.port}" if parts.port else ""
         self._url = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
-        self._http = HTTPClient(timeout_s=(3, 30), auth=auth)
+        self._http = HTTPClient(timeout_s=(3, read_s), auth=auth)
         self._version = version
         self._ids = itertools.count(1)
         self.calls = 0  # questions asked, for tests that count them

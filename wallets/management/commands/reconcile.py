@@ -9,7 +9,8 @@ from core import clock
 from wallets.chains.protocol import ChainError
 from wallets.journal import missing_from_database
 from wallets.node_pool import configured_chains, get_node
-from wallets.reconcile import NotScanned, match_outgoing, reconcile_chain
+from wallets.safety.outgoing_match import match_outgoing
+from wallets.safety.reconcile import NotScanned, reconcile_chain
 from wallets.scan import find_blindness, scan_chain
 
 
@@ -55,10 +56,14 @@ class Command(BaseCommand):
             f"{code} at block {result.height}: on chain {result.on_chain}, in the books {result.in_books}, "
             f"deposits in flight {result.deposits_in_flight}, payouts in flight {result.payouts_in_flight}, "
             f"difference {result.difference}"
+            + "".join(
+                f"\n{address} holds {minor}, and no deposit to it is known" for address, minor in result.strange.items()
+            )
         )
         if blindness := find_blindness(node):
             self.stderr.write(f"warning: {blindness}")
         problems = [f"{code}: {txid} left our wallet and no payout explains it" for txid in strangers]
+        problems += [f"{code}: {forgery}" for forgery in result.forgeries]
         if result.difference.minor < 0:
             problems.append(f"{code}: the chain holds less than the books; payouts of it are frozen")
         return problems
