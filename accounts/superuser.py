@@ -4,6 +4,7 @@ from django.contrib.auth.password_validation import (
     CommonPasswordValidator,
     MinimumLengthValidator,
     NumericPasswordValidator,
+    PasswordValidator,
     UserAttributeSimilarityValidator,
     validate_password,
 )
@@ -12,7 +13,7 @@ from django.core.exceptions import ValidationError
 from accounts.models import User
 
 SHORTEST_PASSWORD = 12
-VALIDATORS = [
+VALIDATORS: list[PasswordValidator] = [
     MinimumLengthValidator(SHORTEST_PASSWORD),
     CommonPasswordValidator(),
     NumericPasswordValidator(),

@@ -19,7 +19,7 @@ def client_network(request: HttpRequest) -> str:
     try:
         address = ipaddress.ip_address(caller)
     except ValueError:
-        return request.META.get("REMOTE_ADDR", "")
+        return str(request.META.get("REMOTE_ADDR", ""))
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)

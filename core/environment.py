@@ -5,7 +5,7 @@ from typing import Any
 import environ
 
 
-class Environment(environ.FileAwareEnv):
+class Environment(environ.FileAwareEnv):  # type: ignore[misc]  # environ has no types
     """django-environ's reader, which takes NAME_FILE for the file that holds NAME, but without its references.
 
     There `$OTHER` as a value means the value of OTHER. A password may begin with `$`: here a value is what it is.

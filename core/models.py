@@ -1,27 +1,34 @@
 """What every app speaks of: assets, filled from fixtures/assets.json and changed only by a release; and heartbeats."""
 
+from typing import TYPE_CHECKING, Any
+
 from django.db import models
 
+if TYPE_CHECKING:
+    DecimalField = models.DecimalField[Any, Any]  # takes its types for the checker alone
+else:
+    DecimalField = models.DecimalField
 
-class MinorField(models.DecimalField):
+
+class MinorField(DecimalField):
     """An integer amount in minor units: NUMERIC(38,0), read and written as int, because wei do not fit 64 bits."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.update(max_digits=38, decimal_places=0)
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs)
 
-    def from_db_value(self, value: object, expression: object, connection: object) -> int | None:
-        return None if value is None else int(value)  # type: ignore[call-overload]
+    def from_db_value(self, value: Any, expression: object, connection: object) -> int | None:
+        return None if value is None else int(value)
 
-    def to_python(self, value: object) -> int | None:
+    def to_python(self, value: Any) -> int | None:
         if isinstance(value, float):
             raise TypeError("a float near money")
         value = super().to_python(value)
         if value is None:
             return None
-        if value != int(value):  # type: ignore[call-overload]
+        if value != int(value):
             raise TypeError(f"{value} is not a whole number of minor units")
-        return int(value)  # type: ignore[call-overload]
+        return int(value)
 
 
 class Asset(models.Model):

@@ -7,11 +7,14 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
+
+if TYPE_CHECKING:
+    from core.models import Asset  # adapters handle money without Django; anything with these fields serves
 
 # 38 digits is what the database column holds (NUMERIC(38)); 80 leaves room for one exact product of two such numbers.
 EXACT = Context(prec=80)
@@ -36,20 +39,12 @@ class AssetMismatch(TypeError):
     """Raised when amounts of two assets meet: always a bug, never a user's mistake."""
 
 
-class AssetLike(Protocol):
-    """What Money needs to know of an asset; core.models.Asset fits."""
-
-    code: str
-    scale: int
-    quote_step: int
-
-
 @dataclass(frozen=True, slots=True)
 class Money:
     """`minor` units (satoshi, wei, cent) of `asset`. Same-asset arithmetic only; a float raises TypeError."""
 
     minor: int
-    asset: AssetLike
+    asset: "Asset"
 
     def __post_init__(self) -> None:
         if type(self.minor) is not int:
@@ -89,7 +84,7 @@ class Money:
         raise TypeError("ask money.minor, not the truth of Money")
 
     @classmethod
-    def parse(cls, text: str | Decimal, asset: AssetLike, *, field: str | None = None) -> Self:
+    def parse(cls, text: str | Decimal, asset: "Asset", *, field: str | None = None) -> Self:
         """Read a decimal amount of whole coins as a person or a client writes it.
 
         Raises: AmountInvalid (not a plain non-negative decimal number), AmountTooPrecise (more places than the asset).
@@ -118,7 +113,7 @@ class Money:
     def __str__(self) -> str:
         return f"{self.format()} {self.asset.code}"
 
-    def times_floor(self, factor: Fraction, into: AssetLike, *, step: int | None = None) -> "Money":
+    def times_floor(self, factor: Fraction, into: "Asset", *, step: int | None = None) -> "Money":
         """Convert by `factor` (minor units of `into` per own minor unit), rounded down to `step`: what we give."""
         return Money(_down_to_step(Fraction(self.minor) * factor, step or into.quote_step), into)
 
@@ -130,7 +125,7 @@ def _down_to_step(exact: Fraction, step: int) -> int:
     return units.numerator // units.denominator * step
 
 
-def minor_factor(rate: Decimal, *, source: AssetLike, target: AssetLike) -> Fraction:
+def minor_factor(rate: Decimal, *, source: "Asset", target: "Asset") -> Fraction:
     """Turn a rate in whole coins (target per source) into minor units of target per minor unit of source, exactly."""
     if not isinstance(rate, Decimal):
         raise TypeError(f"a rate must be a Decimal, not {type(rate).__name__}")

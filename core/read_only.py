@@ -3,7 +3,7 @@
 Lists are paged without counting: one statement reads a page and one row more, which tells whether there is a next page.
 """
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
@@ -14,6 +14,12 @@ from django.views.decorators.http import require_safe
 
 from core.models import Asset
 from core.money import Money
+
+if TYPE_CHECKING:
+    _TabularInline = admin.TabularInline[Any, Any]  # take their types for the checker alone
+    _ModelAdmin = admin.ModelAdmin[Any]
+else:
+    _TabularInline, _ModelAdmin = admin.TabularInline, admin.ModelAdmin
 
 MAX_PAGE = 10_000  # an offset beyond is a mistake, and costs the database a long walk
 
@@ -55,7 +61,7 @@ class _Unchangeable:
         return False
 
 
-class ReadOnlyInline(_Unchangeable, admin.TabularInline):
+class ReadOnlyInline(_Unchangeable, _TabularInline):
     """Rows that belong to the one shown. `select_related` names what their columns need."""
 
     extra = 0
@@ -72,7 +78,7 @@ class ReadOnlyInline(_Unchangeable, admin.TabularInline):
 @method_decorator(require_safe, name="changeform_view")
 @method_decorator(require_safe, name="delete_view")
 @method_decorator(require_safe, name="history_view")
-class ReadOnlyAdmin(_Unchangeable, admin.ModelAdmin):
+class ReadOnlyAdmin(_Unchangeable, _ModelAdmin):
     """Newest first, fifty a page, no actions, nothing but GET. Subclasses say how a search term finds rows by index."""
 
     actions = None

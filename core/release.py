@@ -112,7 +112,7 @@ def _make_role(cursor: Any, kind: str) -> None:
     Asks for no more than the right to make roles, since a database that is rented gives its owner no other. What the server
     gets is not the password but what it would keep of it (SCRAM), so that no log of a failed statement holds it.
     """
-    role = role_name(settings.DATABASES[OWNER]["USER"], kind)
+    role = role_name(str(settings.DATABASES[OWNER]["USER"]), kind)
     cursor.execute(f"SELECT {', '.join(TAKEN_AWAY)} FROM pg_roles WHERE rolname = %s", [role])  # noqa: S608 -- constants
     found = cursor.fetchone()
     too_much = [taken for has, taken in zip(found or (), TAKEN_AWAY.values(), strict=False) if has]
@@ -135,13 +135,13 @@ def _make_role(cursor: Any, kind: str) -> None:
 
 def _grant(cursor: CursorWrapper, kinds: Sequence[str]) -> None:
     """Set every right in one transaction, so that a running site never sees a table without any."""
-    owner = settings.DATABASES[OWNER]["USER"]
+    owner = str(settings.DATABASES[OWNER]["USER"])
     everyone = [role_name(owner, kind) for kind in (UNION, *kinds)]
     cursor.execute(OUR_FUNCTIONS)
     functions = [name for (name,) in cursor.fetchall()]
     rights = list_rights(cursor)
     nobody = sql.SQL(", ").join([sql.SQL("PUBLIC"), *map(sql.Identifier, everyone)])
-    database = sql.Identifier(settings.DATABASES[OWNER]["NAME"])
+    database = sql.Identifier(str(settings.DATABASES[OWNER]["NAME"]))
     statements = [
         # A temporary table could stand in for one of ours; nobody but a release makes tables of either sort.
         sql.SQL("REVOKE TEMPORARY, CREATE ON DATABASE {} FROM {}").format(database, nobody),

@@ -20,7 +20,7 @@ class Snapshot(Generic[T]):
         self._load, self._max_age_s = load, max_age_s
         self._lock = threading.Lock()
         self._kept: tuple[int, T] | None = None
-        _all.add(self)  # type: ignore[arg-type]
+        _all.add(self)  # type: ignore[arg-type]  # they hold values of all types
 
     def get(self) -> T:
         """Return the value, loading it when there is none or it is too old. A failed load raises and keeps nothing."""

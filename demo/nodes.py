@@ -116,7 +116,8 @@ class EthereumPlay:
 
 def open_play(network: str) -> Any:
     """Return the play chain of a network, checked. Raises: NotPlayMoney, ChainError."""
-    play = {"litecoin": LitecoinPlay, "ethereum": EthereumPlay}[network]()
+    plays: dict[str, type[LitecoinPlay | EthereumPlay]] = {"litecoin": LitecoinPlay, "ethereum": EthereumPlay}
+    play = plays[network]()
     try:
         play.check()
     except RPCError as error:

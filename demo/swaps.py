@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from core.assets import get_asset
@@ -78,7 +79,7 @@ class Demo:
             client = APICustomer(self.site)
             amount = {"LTC": "1", "ETH": "0.02"}[sends]
             price = {"pair": pair, "side": "send", "amount": amount}
-            self._wait(f"a price of {pair}", lambda c=client, p=price: c.has_answer("/en/quote/", p))
+            self._wait(f"a price of {pair}", partial(client.has_answer, "/en/quote/", price))
 
     def swap(self, pair: str, side: Literal["send", "get"], amount: str) -> None:
         """One exchange through the API, paid exactly."""

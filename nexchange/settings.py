@@ -5,9 +5,11 @@ Every variable read here is listed in the file ENVIRONMENT; a test compares the 
 
 from pathlib import Path
 
+from core import networks
 from core.database_roles import derive_password, role_name
 from core.environment import Environment
-from core.networks import CHAINS  # noqa: F401 -- settings.CHAINS
+
+CHAINS: tuple[str, ...] = networks.CHAINS
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"

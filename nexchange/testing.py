@@ -14,5 +14,5 @@ class PytestRunner:
 
     def run_tests(self, test_labels: list[str], **_: Any) -> int:
         """Run the suite and return 0 or pytest's exit status, which Django turns into its own."""
-        command = [settings.BASE_DIR / "bin" / "test", "--python-only", *self.options, *test_labels]
+        command: list[str] = [str(settings.BASE_DIR / "bin" / "test"), "--python-only", *self.options, *test_labels]
         return subprocess.call(command)  # noqa: S603 -- our own script, our own arguments

@@ -80,4 +80,5 @@ def _lock(reference: str) -> Order:
     (orders,) = lock_rows(Order.objects.filter(reference=reference).select_related("send_asset", "get_asset"))
     if not orders:
         raise Order.DoesNotExist
-    return orders[0]
+    order: Order = orders[0]
+    return order

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection
 
@@ -86,8 +87,10 @@ def read_facts(client_ref: str = "") -> Facts:
     )
 
 
-def _side(fields: dict[str, object], coins: int, chain: dict[str, object], promised: dict, client: dict) -> Side:  # type: ignore[type-arg]
-    free_coins = chain.get("coins") or []
+def _side(
+    fields: dict[str, object], coins: int, chain: dict[str, object], promised: dict[str, Any], client: dict[str, Any]
+) -> Side:
+    free_coins: Any = chain.get("coins") or []
     return Side(
         asset=Asset(**fields),
         free=coins - int(promised["open"]),
@@ -96,7 +99,7 @@ def _side(fields: dict[str, object], coins: int, chain: dict[str, object], promi
         problem=str(chain.get("problem") or ""),
         scan_started_at=_instant(chain.get("scan_started_at")),
         fee_rate_minor=int(str(chain.get("fee_rate") or 0)),
-        coins=tuple(int(minor) for minor in free_coins),  # type: ignore[attr-defined]
+        coins=tuple(int(minor) for minor in free_coins),
         untried_since=_instant(chain.get("untried_since")),
         unsent_since=_instant(chain.get("unsent_since")),
         lane_since=_instant(chain.get("lane_since")),

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from django.conf import settings
 from django.core import signing
@@ -131,7 +131,7 @@ def price_amount(offer: Offer, *, send: str | None = None, get: str | None = Non
 def read_quote(*, token: str, at: datetime) -> Quote:
     """Return the quote inside a token that this site signed. Raises: QuoteInvalid, QuoteExpired."""
     try:
-        facts = signing.loads(token, key=_key(), salt=_SALT, fallback_keys=())
+        facts = signing.loads(token, key=_key(), salt=_SALT, fallback_keys=[])
     except (signing.BadSignature, ValueError, TypeError):
         raise QuoteInvalid from None
     quote = _from_facts(facts, token)
@@ -199,9 +199,9 @@ def _unstamp(stamp: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=stamp)
 
 
-def _from_facts(facts: dict[str, object], token: str) -> Quote:
-    send_code, send_minor = facts["s"]  # type: ignore[misc]
-    get_code, get_minor = facts["g"]  # type: ignore[misc]
+def _from_facts(facts: dict[str, Any], token: str) -> Quote:
+    send_code, send_minor = facts["s"]
+    get_code, get_minor = facts["g"]
     base = get_asset(get_code)
     return Quote(
         id=str(facts["i"]),

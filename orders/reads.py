@@ -310,7 +310,7 @@ def _choice(asked: dict[str, Any] | None) -> ChoiceView | None:
 def _payout(payout: Payout, is_owner: bool) -> PayoutView:  # noqa: FBT001 -- internal
     kind, number, _what = payout.purpose.split(":")
     required = confirmations_required(payout.asset)
-    txid = (payout.txid or payout.sent_txid or "") if is_owner else ""  # type: ignore[attr-defined]
+    txid = (payout.txid or payout.sent_txid or "") if is_owner else ""  # type: ignore[attr-defined]  # annotated
     return PayoutView(
         id=payout.pk,
         purpose="settle" if kind == "order" else "refund",
@@ -319,7 +319,7 @@ def _payout(payout: Payout, is_owner: bool) -> PayoutView:  # noqa: FBT001 -- in
         amount=Money(payout.amount_minor, payout.asset),
         address=payout.address if is_owner else "",
         state=payout.state,
-        confirmations=min(_depth(payout.block_height, payout.tip), required),  # type: ignore[attr-defined]
+        confirmations=min(_depth(payout.block_height, payout.tip), required),  # type: ignore[attr-defined]  # annotated
         required=required,
         requested_at=payout.requested_at,
         explorer_url=_explorer(payout.asset.explorer_tx_url, txid),

@@ -157,7 +157,7 @@ def refund_payment(order: Order, outputs: Sequence[Deposit], address: str, *, at
 
 def can_be_sent(amount: Money) -> bool:
     """Say whether a network relays a payment of `amount`; what is less waits for a lower fee."""
-    return amount.minor >= find_network(amount.asset.network).least_output_minor  # type: ignore[attr-defined] -- coins
+    return amount.minor >= find_network(amount.asset.network).least_output_minor
 
 
 def follow_refund(order: Order, payout: Payout, *, at: datetime) -> None:

@@ -3,18 +3,20 @@
 Reference data (Market, Listing, Pair) comes from fixtures; the rest is written by `ticker.record` and `ticker.prune`.
 """
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 
-from core.models import Asset, MinorField
+from core.models import Asset, DecimalField, MinorField
 
 
-class PriceField(models.DecimalField):
+class PriceField(DecimalField):
     """A price in whole coins: 18 digits before the point, 12 after."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.update(max_digits=30, decimal_places=12)
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, **kwargs)
 
 
 class Market(models.Model):

@@ -1,6 +1,7 @@
 """Keeping the price tables small: observations live for hours, rates are thinned as they age and end after months."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -28,7 +29,8 @@ def prune_prices(*, at: datetime) -> dict[str, int]:
         ended, _ = MarketRate.objects.filter(at__lt=at - timedelta(days=keep["rates_days"])).delete()
         with connection.cursor() as cursor:
             thinned_s, after = timedelta(seconds=keep["thinned_rate_s"]), at - timedelta(hours=keep["all_rates_h"])
-            cursor.execute(_THIN, [thinned_s, after])
+            span: list[Any] = [thinned_s, after]
+            cursor.execute(_THIN, span)
             thinned = cursor.rowcount
     return {
         "observations": removed.get("ticker.Observation", 0),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -167,7 +168,8 @@ def list_history(*, base: str, quote: str, since: datetime, until: datetime, poi
         return []
     step = max((until - since) / points, timedelta(seconds=1))
     with connection.cursor() as cursor:
-        cursor.execute(_HISTORY, [step, since, base, quote, PIVOT, since, until])
+        asked: list[Any] = [step, since, base, quote, PIVOT, since, until]
+        cursor.execute(_HISTORY, asked)
         rows = cursor.fetchall()
     bins: dict[datetime, dict[str, Rate]] = {}
     for start, currency, bid, ask, sources, at in rows:

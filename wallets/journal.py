@@ -8,7 +8,7 @@ unknown payment, which from then on is explained, and its debt is never signed a
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -171,8 +171,8 @@ def _read_tail(*, most: int = 0) -> Iterator[dict[str, str]]:
     yield from list(_parse(lines if most else lines[-5:]))
 
 
-def _parse(lines: object) -> Iterator[dict[str, str]]:
-    for line in lines:  # type: ignore[attr-defined]
+def _parse(lines: Iterable[str]) -> Iterator[dict[str, str]]:
+    for line in lines:
         try:
             found = json.loads(line)
             known = {key: str(found[key]) for key in ("chain", "txid", "payout", "n", "at")}

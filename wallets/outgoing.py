@@ -70,7 +70,7 @@ def _watch_senders(chain: str, block: Block, ours: set[str], at: datetime) -> No
         )
     )
     for tx in sent.values():
-        if tx.sender in mine:
+        if tx.sender in mine and tx.nonce is not None:
             holds = NonceHold.objects.filter(chain=chain, sender=tx.sender, nonce=tx.nonce)
             holds.update(spent_txid=tx.txid, spent_height=block.height)
             # A used nonce is a fact: ours go on above it, or every payment from here on would be refused.

@@ -51,7 +51,7 @@ def request_payout(
         raise RuntimeError("request_payout() outside a transaction")
     payout = Payout(
         purpose=purpose,
-        chain=amount.asset.network,  # type: ignore[attr-defined]
+        chain=amount.asset.network,
         asset=amount.asset,
         owner_ref=owner_ref,
         address=address,

@@ -253,7 +253,7 @@ class FakeChain:
         if isinstance(self.rules, AccountRules):
             return []
         coins = self.rules.coins.items()
-        return [Unspent(*outpoint, *coin) for outpoint, coin in coins if coin[0] in addresses]
+        return [Unspent(txid, vout, *coin) for (txid, vout), coin in coins if coin[0] in addresses]
 
     def value_of(self, outputs: list[tuple[str, int]]) -> dict[tuple[str, int], int]:
         self._listen()

@@ -135,8 +135,11 @@ class Chain(Protocol):
 
     code: str
     has_nonces: bool  # accounts with nonces (True) or outputs (False)
-    chain_id: int  # EIP-155; 0 where there is none
     sees_internal: bool  # False once a block was read of which the node does not say what contracts paid
+
+    @property
+    def chain_id(self) -> int:
+        """The number of EIP-155; 0 where there is none."""
 
     def identity(self) -> str:
         """Name the network for ever: the genesis hash, with the chain id where there is one."""

@@ -123,7 +123,7 @@ class SignedTransfer:
 def read_signed_evm(raw: str) -> SignedTransfer:
     """Read a signed EIP-1559 transaction back, sender included. Raises: ValueError, TypeError and kin for other bytes."""
     from eth_account import Account  # noqa: PLC0415 -- takes seconds to import; web processes never need it
-    from eth_account.typed_transactions import TypedTransaction  # noqa: PLC0415 -- likewise
+    from eth_account.typed_transactions.typed_transaction import TypedTransaction  # noqa: PLC0415 -- likewise
     from hexbytes import HexBytes  # noqa: PLC0415 -- likewise
 
     fields = TypedTransaction.from_bytes(HexBytes(raw)).as_dict()

@@ -22,7 +22,7 @@ def ordinary_units(asset: Asset) -> int:
 
 def offered_rate(asset: Asset, rate_minor: int) -> int:
     """Return what is offered per unit when the node advises `rate_minor` (0: it has not said), within bounds; pure."""
-    return min(max(asset.fee_rate_floor_minor, rate_minor), FEE_BOUNDS[asset.network].most)
+    return int(min(max(asset.fee_rate_floor_minor, rate_minor), FEE_BOUNDS[asset.network].most))
 
 
 def expected_fee(asset: Asset, rate_minor: int) -> Money:

@@ -4,11 +4,12 @@ What one forged row cannot bring along is looked for: the entry in the books, th
 address. The open rows are looked at each time, those that are over in turn, so the work is bounded whatever the history.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from ledger.models import Posting
 from wallets import states
@@ -16,6 +17,8 @@ from wallets.addresses import derive
 from wallets.journal import find_unjournaled
 from wallets.models import Address, Deposit, Payout
 from wallets.payouts import debt_of
+
+Row = TypeVar("Row", bound=Model)
 
 STEP = 200  # rows that are over, looked at per turn
 _SETTLE, _REFUND = ":settle", ":refund"
@@ -46,7 +49,7 @@ def find_forgeries(*, chain: str, cursors: Cursors) -> Iterator[str]:
     yield from (f"attempt {txid} was sent and is not in the journal" for txid in find_unjournaled(chain=chain))
 
 
-def _walk(rows: QuerySet, cursor: int) -> list:  # type: ignore[type-arg]
+def _walk(rows: QuerySet[Row], cursor: int) -> list[Row]:
     return list(rows.filter(pk__gt=cursor).order_by("pk")[:STEP])
 
 
@@ -69,8 +72,8 @@ def _forged_payouts(payouts: list[Payout]) -> Iterator[str]:
             yield f"payout {payout.purpose} has no deposit of its order that was decided so"
 
 
-def _forged_deposits(deposits: object) -> Iterator[str]:
-    rows: list[Deposit] = list(deposits)  # type: ignore[call-overload]
+def _forged_deposits(deposits: Iterable[Deposit]) -> Iterator[str]:
+    rows = list(deposits)
     confirmed = [row for row in rows if row.state == states.CONFIRMED or row.disposition]
     entries = {f"deposit:{row.pk}": row for row in confirmed}
     booked = _booked(list(entries), kind=None)
@@ -95,5 +98,5 @@ def _booked(references: list[str], *, kind: str | None) -> dict[str, int]:
     postings = postings.filter(account__kind=kind) if kind else postings.filter(account__kind__startswith="chain:")
     found: dict[str, int] = {}
     for reference, minor in postings.values_list("entry__reference", "amount_minor"):
-        found[reference] = found.get(reference, 0) + minor
+        found[reference] = found.get(reference, 0) + int(minor)
     return found

@@ -123,7 +123,7 @@ def _children(attempts: list[Attempt], advice: Advice) -> list[tuple[Payout, int
 
 
 def _size(attempt: Attempt) -> int:
-    return attempt.fee_minor // max(attempt.rate_minor, 1)
+    return int(attempt.fee_minor // max(attempt.rate_minor, 1))
 
 
 def _one_more(payout: Payout, state: ChainState) -> Coin:

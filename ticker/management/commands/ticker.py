@@ -74,7 +74,7 @@ def _row(each: Judged, report: RoundReport) -> tuple[str, ...]:
 
 
 def _standing_rows(report: RoundReport) -> list[tuple[str, ...]]:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for standing in sorted(report.standings, key=lambda each: each.market):
         good = standing.course.good if standing.verdict.code == "ok" else None
         prices = (_plain(good.bid), _plain(good.ask), ", ".join(good.sources)) if good else ("-", "-", "-")
