@@ -1,7 +1,6 @@
 """Payouts that nodes drop, fees that rise and fall: everything is paid once or held by name, and nothing stands still."""
 
 import pytest
-from wallets.reconcile import reconcile_chain
 
 from orders import states
 from orders.models import Order
@@ -11,6 +10,7 @@ from wallets.addresses import house_address
 from wallets.bump import bump_stuck_payouts
 from wallets.chains.signing import read_signed_evm
 from wallets.models import Attempt, CoinHold, Payout
+from wallets.safety.reconcile import reconcile_chain
 from wallets.send import RESEND_AFTER, send_due_attempts
 
 GWEI = 10**9
