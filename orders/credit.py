@@ -18,6 +18,7 @@ from ledger.post import post_entries
 from orders import policy, states
 from orders.journal import dust_entry, exchange_entry
 from orders.judge import judge, matters, payment_of
+from orders.lost import restore_written_off
 from orders.models import Order
 from orders.pricing import gross_of
 from orders.promises import close_promise, keep_promise, read_terms
@@ -65,7 +66,7 @@ def _follow(order: Order, outputs: Sequence[Deposit], at: datetime) -> None:
     if any(output.state != CONFIRMED for output in decided):
         _note_lost(order, at)
     elif decided:
-        _note_back(order, at)
+        _note_back(order, [output for output in decided if output.state == CONFIRMED], at)
     if confirmed:
         _decide(order, confirmed, at)
     elif any(output.state == SEEN for output in fresh):
@@ -109,8 +110,17 @@ def _note_lost(order: Order, at: datetime) -> None:
         )
 
 
-def _note_back(order: Order, at: datetime) -> None:
+def _note_back(order: Order, outputs: Sequence[Deposit], at: datetime) -> None:
     """A decided deposit is confirmed again; when none is missing any more, the order goes on as before."""
+    if restore_written_off(order, outputs, at=at):
+        exception = _waiting_exception(order)
+        if order.state == states.EXPIRED and exception != states.NONE:
+            move(order, states.CONFIRMING, actor="machine", reason=Reason.RESTORED, at=at, exception=exception)
+            note(order, actor="machine", reason=Reason(exception.lower()), at=at, turn=turn_of(order, order.state, at))
+        else:
+            turn = turn_of(order, order.state, at)
+            note(order, actor="machine", reason=Reason.RESTORED, at=at, exception=exception, turn=turn)
+        return
     if order.exception != states.REORG or _missing(order):
         return
     order.exception = _waiting_exception(order)

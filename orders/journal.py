@@ -45,6 +45,21 @@ def refund_fee_entry(deposit: Deposit, *, fee: Money, at: datetime) -> NewEntry:
     )
 
 
+def written_off_reference(deposit: Deposit) -> str:
+    """Name the entry that writes off a deposit which the chain took away, as often as it did."""
+    return f"written-off:{deposit.pk}:{deposit.reorg_count}"
+
+
+def written_off_entry(deposit: Deposit, *, amount: Money, at: datetime) -> NewEntry:
+    """Owe the customer nothing for a deposit that is lost: what the reorganisation left us to receive is not expected."""
+    return NewEntry(
+        written_off_reference(deposit),
+        "deposit lost",
+        at,
+        (Leg("customer", amount, deposit.owner_ref), Leg("receivable:reorg", -amount)),
+    )
+
+
 def dust_entry(deposit: Deposit, *, amount: Money, at: datetime) -> NewEntry:
     """Keep a payment that is too small to send back, as the published policy says; `deposit` is its first output."""
     return NewEntry(

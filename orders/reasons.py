@@ -33,6 +33,8 @@ class Reason(TextChoices):
     REFUND_REJECTED = "refund_rejected", _("Refund stopped before sending")
     REFUND_REVERTED = "refund_reverted", _("Refund failed on the chain")
     REFUND_REDIRECTED = "refund_redirected", _("Refund goes to another address")
+    WRITTEN_OFF = "written_off", _("Deposit lost on the chain; case closed")
+    RESTORED = "restored", _("Deposit back in the chain after all")
     PROMISE_RELEASED = "promise_released", _("Reserved coins released by our team")
     PAID_LATE = "paid_late", _("Deposit came after the payment time")
     UNDERPAID = "underpaid", _("Deposit smaller than agreed")

@@ -166,6 +166,9 @@ def follow_refund(order: Order, payout: Payout, *, at: datetime) -> None:
     reason = Reason(f"refund_{payout.state.lower()}") if failed else Reason.REFUND_CONFIRMED
     if not failed and payout.state != wallet_states.CONFIRMED:
         return
+    if order.state == states.REFUND_FAILED and not failed and refunds_arrived(order):
+        # What failed was asked for again by itself, and has arrived.
+        move(order, states.REFUNDING, actor="machine", reason=Reason.REFUND_ORDERED, at=at)
     if order.state != states.REFUNDING:
         # It was exchanged, or another of its refunds failed: it stays what it is, and the turn is worked out anew.
         over = order.state in states.RESTING

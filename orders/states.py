@@ -25,16 +25,17 @@ ORDER = StateTable(
     "order",
     initial=AWAITING_DEPOSIT,
     moves={
+        # EXPIRED from any later state: the chain lost the deposit for good before anything was paid (orders.lost).
         AWAITING_DEPOSIT: frozenset({CONFIRMING, EXPIRED}),
         # Back to AWAITING_DEPOSIT when the chain no longer knows the deposit; also here while a deposit is WAITING.
-        CONFIRMING: frozenset({EXCHANGING, AWAITING_DEPOSIT, REFUNDING}),
-        EXCHANGING: frozenset({PAYING, REFUNDING}),
-        PAYING: frozenset({SENT, COMPLETED, EXCHANGING}),  # EXCHANGING: the payout was rejected before signing
+        CONFIRMING: frozenset({EXCHANGING, AWAITING_DEPOSIT, REFUNDING, EXPIRED}),
+        EXCHANGING: frozenset({PAYING, REFUNDING, EXPIRED}),
+        PAYING: frozenset({SENT, COMPLETED, EXPIRED}),
         SENT: frozenset({COMPLETED}),
         COMPLETED: frozenset(),
         EXPIRED: frozenset({CONFIRMING}),  # a late deposit re-enters
-        REFUNDING: frozenset({REFUNDED, REFUND_FAILED}),
-        REFUND_FAILED: frozenset({REFUNDING}),
+        REFUNDING: frozenset({REFUNDED, REFUND_FAILED, EXPIRED}),
+        REFUND_FAILED: frozenset({REFUNDING, EXPIRED}),
         REFUNDED: frozenset({REFUNDING}),  # one more deposit came after the refund and is sent back too
     },
 )

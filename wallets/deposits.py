@@ -61,6 +61,21 @@ def decide(
     Deposit.objects.filter(pk__in=[output.pk for output in outputs]).update(**decided)
 
 
+def decide_anew(outputs: Sequence[Deposit], *, reason: str, deadline: datetime, next_actor: str) -> None:
+    """Let locked deposits that were written off, and that the chain has again, wait for their owner. One statement.
+
+    Raises: ValueError when one is not confirmed.
+    """
+    for output in outputs:
+        if output.disposition != states.WAITING:
+            states.DISPOSITION.check(output.disposition, states.WAITING)
+        if output.state != states.CONFIRMED:
+            raise ValueError(f"{output} is {output.state}: only a confirmed deposit is decided")
+    Deposit.objects.filter(pk__in=[output.pk for output in outputs]).update(
+        disposition=states.WAITING, reason=reason, deadline=deadline, next_actor=next_actor, news=False
+    )
+
+
 def deposit_entry(deposit: Deposit, *, at: datetime) -> NewEntry:
     """Book a deposit at CONFIRMED: coins for us, a debt to the order's customer; the house's own coins are capital.
 

@@ -22,7 +22,9 @@ DISPOSITION = StateTable(
     moves={
         "": frozenset({CREDIT, WAITING, DUST}),
         WAITING: frozenset({CREDIT, REFUND, DUST}),
-        CREDIT: frozenset({REFUND}),  # only when the exchange was taken back because we had no coins to pay it
+        # REFUND only when the exchange was taken back because we had no coins to pay it; WAITING only when it was taken
+        # back because the chain had lost the deposit, which then came back.
+        CREDIT: frozenset({REFUND, WAITING}),
         REFUND: frozenset(),
         DUST: frozenset(),
     },
