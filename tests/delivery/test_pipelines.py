@@ -207,7 +207,7 @@ def settings(tree, module, *names, **variables):
             "nexchange.settings_prod",
             r"DOCKER_\w+|BASE_IMAGE|SERVICES_WAIT_SECONDS",
         ),  # what an image is built and pushed with
-        ("nexchange.settings_test", r"SERVICES_WAIT_SECONDS"),
+        ("nexchange.settings_test", r"SERVICES_WAIT_SECONDS|TESTS"),
     ],
 )
 def test_builds_and_tests_know_no_value_of_the_target(tree, module, kept):

@@ -74,7 +74,7 @@ check_out() {
 
 # The pushed code is built and tested with what that takes, never with the secrets of the server it may be refused for.
 build_variables() {
-    grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|SERVICES_WAIT_SECONDS)=' "$1" || (($? == 1))
+    grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|SERVICES_WAIT_SECONDS|TESTS)=' "$1" || (($? == 1))
 }
 
 # run_wercker COMMIT BRANCH ARGUMENTS...: the runner that was installed with the hooks, not the pushed one. It takes the place

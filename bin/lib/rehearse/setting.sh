@@ -23,6 +23,7 @@ XXX_DOCKER_HUB_PASSWORD=$REGISTRY_PASSWORD
 X_DOCKER_REGISTRY_CA=$(sed ':a;N;$!ba;s/\n/\\n/g' "$CA_FILE")
 X_DOCKER_IMAGE_TAG=rehearsal
 X_BASE_IMAGE=$LOCAL_BASE_IMAGE
+X_TESTS=$([[ -n ${full:-} ]] || echo fast)
 X_DJANGO_SETTINGS_MODULE=nexchange.settings_prod
 X_SITE_MODE=demo
 X_COMPOSE_PROFILES=demo
