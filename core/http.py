@@ -25,6 +25,10 @@ class HTTPFailure(Exception):
         self.status, self.sent, self.body = status, sent, body
 
 
+class AnswerTooLarge(HTTPFailure):
+    """The answer is longer than the client takes; the rest of it was not read."""
+
+
 @dataclass(frozen=True, slots=True)
 class HTTPAnswer:
     """What a service answered, whatever the status. Header names ignore case."""
@@ -109,7 +113,7 @@ class HTTPClient:
         while chunk := answer.raw.read1(65536, decode_content=True):
             body += chunk
             if len(body) > self.max_bytes:
-                raise HTTPFailure(f"answer over {self.max_bytes} bytes", status=answer.status_code)
+                raise AnswerTooLarge(f"answer over {self.max_bytes} bytes", status=answer.status_code)
             if time.monotonic_ns() > until_ns:
                 raise HTTPFailure("answer takes too long", status=answer.status_code)
         return bytes(body)

@@ -59,6 +59,15 @@ RIGHTS: dict[str, dict[str, str]] = {
     },
     "wallets_blockseen": {"web": "S", "worker": "S", "chain": "S I D", "signer": "S", "operator": "S"},
     "wallets_readinggap": {"web": "S", "worker": "S", "chain": "S I U", "signer": "S", "operator": "S"},
+    "wallets_tracegap": {"web": "S", "worker": "S", "chain": "S I U D", "signer": "S", "operator": "S"},
+    "wallets_quarantine": {
+        "web": "S",
+        "worker": "S",
+        "chain": "S I U(resolved_at resolved_by resolved_because)",
+        "signer": "S",
+        "operator": "S U(resolved_at resolved_by resolved_because)",
+    },
+    "wallets_rawtx": {"web": "S", "worker": "S", "chain": "S I", "signer": "S", "operator": "S"},
     "wallets_address": {"web": "S I", "worker": "S I", "chain": "S I", "signer": "S I", "operator": "S"},
     "wallets_deposit": {
         "web": "S",

@@ -22,6 +22,11 @@ ANVIL = os.environ.get("ANVIL", str(ROOT / "node_modules/@foundry-rs/anvil-linux
 
 # EVM code: send the call's value on to the address in the first argument; the other one takes it and then fails.
 FORWARD = "600060006000600034600035" + "5af100"
+# Call itself as often as the second argument says, then send the value on: a payment so many calls deep.
+DEEP = "6000356000526001602035036020526020356024576000600060006000346000355a" + "f1005b600060006040600034305af100"
+# Send the value on, then call nobody with 32 kB of nothing, a thousand times: 80 MB of traces for 250,000 gas.
+NOISY = "600060006000600034600035" + "5af150" + "6103e8" + "5b" + "6000600061800060006000" + "61dead62ffffff" + "f150"
+NOISY += "60019003" + "80" + "6012" + "57" + "00"
 FORWARD_AND_FAIL = "600060006000600034600035" + "5af1" + "60006000fd"
 
 
@@ -174,10 +179,10 @@ class EthereumNode(Node):
         self.mine(1)
         return str(to_checksum_address(self.rpc.call("eth_getTransactionReceipt", txid)["contractAddress"]))
 
-    def call_contract(self, contract: str, argument: str, minor: int) -> str:
-        """Send value and one address to a contract, with gas enough."""
-        data = "0x" + argument.removeprefix("0x").rjust(64, "0")
-        call = {"from": self.customer, "to": contract, "data": data, "value": hex(minor), "gas": "0x100000"}
+    def call_contract(self, contract: str, argument: str, minor: int, *more: int) -> str:
+        """Send value, one address and numbers to a contract, with gas enough."""
+        data = "0x" + argument.removeprefix("0x").rjust(64, "0") + "".join(f"{number:064x}" for number in more)
+        call = {"from": self.customer, "to": contract, "data": data, "value": hex(minor), "gas": "0x200000"}
         return str(self.rpc.call("eth_sendTransaction", call))
 
     def received(self, address: str) -> int:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from core.assets import list_assets
 from core.read_only import ReadOnlyAdmin, ReadOnlyInline, amount
 from wallets import states
-from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout, Reconciliation
+from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout, Quarantine, Reconciliation
 
 MAX_FOUND = 100
 
@@ -158,11 +158,27 @@ class FreezeAdmin(ReadOnlyAdmin):
     list_display = ("scope", "reason", "frozen_at", "frozen_by", "lifted_at", "lifted_by", "lifted_because")
 
 
+@admin.register(Quarantine)
+class QuarantineAdmin(ReadOnlyAdmin):
+    """What chains showed and could not be taken in; closed with `manage.py quarantine`."""
+
+    list_display = ("at", "chain", "what", "txid", "position", "owner_ref", "problem", "resolved_at", "resolved_by")
+    list_filter = ("what", "at")
+    search_help_text: ClassVar[str] = "Reference of the order, or a whole transaction id"
+
+    def find(self, queryset: QuerySet[Quarantine], term: str) -> QuerySet[Quarantine]:
+        """Find by order or transaction."""
+        return queryset.filter(Q(owner_ref=term.upper()) | Q(txid=term))
+
+
 @admin.register(ChainState)
 class ChainStateAdmin(ReadOnlyAdmin):
     """How far each chain has been read, and what is wrong with its node, if anything."""
 
-    list_display = ("code", "height", "block_at", "scan_started_at", "problem", "next_index", "next_nonce")
+    list_display = (
+        *("code", "height", "block_at", "scan_started_at", "problem", "sees_internal"),
+        *("next_index", "next_nonce"),
+    )
 
 
 @admin.register(Reconciliation)

@@ -24,6 +24,8 @@ class ChainState(models.Model):
     block_at = models.DateTimeField(null=True, blank=True)  # the block's own time
     scan_started_at = models.DateTimeField(null=True, blank=True)  # of the last scan that finished, at the node's tip
     problem = models.CharField(max_length=300, blank=True)  # why the node is not trusted now; empty when it is
+    # Whether the node tells what contracts pay; while it does not, such deposits are found late (TraceGap) or not at all.
+    sees_internal = models.BooleanField(default=True, db_default=True)
     next_index = models.BigIntegerField(default=0)  # of the next deposit address
     account = models.PositiveIntegerField(
         default=0
@@ -71,6 +73,76 @@ class ReadingGap(models.Model):
         return f"{self.chain} from {self.began_at} to {self.ended_at}"
 
 
+class TraceGap(models.Model):
+    """Blocks that were read without what contracts paid in them, to be read again for that: by height, both ends included.
+
+    `whole`: the node offered no traces at all; else single transactions of one block could not be had within bounds.
+    """
+
+    chain = models.CharField(max_length=32)
+    first_height = models.BigIntegerField()
+    last_height = models.BigIntegerField()
+    whole = models.BooleanField()
+    tries = models.PositiveIntegerField(default=0)
+    next_try_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("chain", "first_height"), name="trace_gap_begins_once"),
+            models.CheckConstraint(condition=Q(last_height__gte=models.F("first_height")), name="trace_gap_in_order"),
+        )
+        indexes = (models.Index(fields=("chain", "next_try_at"), name="trace_gap_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.first_height} to {self.last_height}"
+
+
+class Quarantine(models.Model):
+    """What a chain showed and we could not take in: the block is finished all the same, a person is told and looks.
+
+    One row for one thing, for ever. `what` says of which kind (WHATS); `facts` is what the chain said, cut to fit.
+    """
+
+    MOVEMENT, TRANSACTION, TRACES, OWN, TOKEN = "movement", "transaction", "traces", "own", "token"
+    WHATS = (
+        (MOVEMENT, "a payment to an address of ours that could not be stored"),
+        (TRANSACTION, "a transaction that makes no sense to us"),
+        (TRACES, "a block whose payments by contracts could not be read: deposits by contracts in it are unverified"),
+        (OWN, "a deposit or payment of ours whose next step failed"),
+        (TOKEN, "tokens sent to an address of ours: nothing is credited"),
+    )
+
+    chain = models.CharField(max_length=32)
+    what = models.CharField(max_length=12, choices=WHATS)
+    txid = models.CharField(max_length=80, blank=True)
+    position = models.CharField(max_length=80, blank=True)  # in the transaction, or what else tells it apart
+    owner_ref = models.CharField(max_length=40, blank=True)  # of the order whose address it is
+    block_height = models.BigIntegerField(null=True, blank=True)
+    problem = models.CharField(max_length=300)
+    facts = models.TextField(blank=True)
+    at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.CharField(max_length=64, blank=True)
+    resolved_because = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("chain", "what", "txid", "position"), name="quarantine_once"),
+            models.CheckConstraint(
+                condition=Q(resolved_at=None) | ~Q(resolved_by="") & ~Q(resolved_because=""),
+                name="quarantine_resolved_by_somebody_for_a_reason",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("chain", "id"), condition=Q(resolved_at=None), name="quarantine_open"),
+            models.Index(fields=("owner_ref",), condition=~Q(owner_ref=""), name="quarantine_of_order"),
+            models.Index(fields=("txid",), condition=~Q(txid=""), name="quarantine_by_txid"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.what} {self.txid}:{self.position}"
+
+
 class Address(models.Model):
     """An address of ours. `owner_ref` is the order it belongs to, for ever; empty for the house's own (branch 1)."""
 
@@ -96,6 +168,20 @@ class Address(models.Model):
         return f"{self.chain} {self.address}"
 
 
+class RawTx(models.Model):
+    """The bytes of a transaction that pays us, once however many outputs do: to send it again after a reorganisation."""
+
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    raw = models.TextField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("chain", "txid"), name="raw_tx_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.txid}"
+
+
 class Deposit(models.Model):
     """One output that pays one of our addresses, by (chain, transaction, position), whenever and whatever it is.
 
@@ -110,7 +196,7 @@ class Deposit(models.Model):
     address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="deposits")
     owner_ref = models.CharField(max_length=40, blank=True)
     amount_minor = MinorField()
-    raw = models.TextField(blank=True)
+    raw = models.TextField(blank=True)  # of rows of earlier releases; newer ones are in RawTx
     state = models.CharField(max_length=12, choices=_choices(states.DEPOSIT.states), default=states.SEEN)
     first_seen_at = models.DateTimeField()
     # Whether `first_seen_at` may bind a rate: seen in a block, or unmined with a fee rate that was at least the node's

@@ -5,19 +5,24 @@ present state is the truth, and absence is an event too.
 """
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 
-from wallets.chains.protocol import Block, Chain, ChainError, FeeQuote, Tip
+from wallets.chains.protocol import Block, Chain, ChainError, FeeQuote, Nonsense, Tip, TooLarge, Tx
 from wallets.models import BlockSeen, ChainState
-from wallets.record import Mempool, list_unmined, note_absent, note_mempool, record_block, roll_back
-from wallets.scan_state import find_distrust, get_state, note_gap, note_problem, note_scanned, say_behind
+from wallets.reading.inner import read_again
+from wallets.reading.match import Mempool, chunks
+from wallets.record import find_raw, list_unmined, note_absent, note_mempool, record_block, roll_back
+from wallets.scan_state import find_distrust, get_state, note_gap, note_problem, note_scanned, note_sight, say_behind
 
 logger = logging.getLogger(__name__)
 BLOCKS_PER_SCAN = 100
 MEMPOOL_PER_SCAN = 2000
+MEMPOOL_AT_ONCE = 100  # in memory and in one transaction
+LONGEST_SCAN_S = 15  # then the rest waits for the next turn; what is read stays read
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,18 @@ def _scan(node: Chain, at: datetime, known_mempool: set[str]) -> ScanReport:
     if fees.clamped:
         logger.warning("%s: fees out of bounds: %s", node.code, fees.clamped)
     note_gap(chain=node.code, started_at=at)
+    until_ns = time.monotonic_ns() + LONGEST_SCAN_S * 10**9
     rolled_back = _undo_reorganisation(node, state, at)
-    blocks, caught_up = _read_blocks(node, tip.height, at, identity)
-    if blocks and (blindness := find_blindness(node)):
-        logger.warning("%s", blindness)
+    blocks, caught_up = _read_blocks(node, tip.height, at, identity, until_ns)
+    if blocks:
+        note_sight(chain=node.code, sees_internal=node.sees_internal)
+        if blindness := find_blindness(node):
+            logger.warning("%s", blindness)
     if caught_up:
-        caught_up = _read_mempool(node, fees, at, known_mempool)
+        caught_up = _read_mempool(node, fees, at, known_mempool, until_ns)
     if caught_up:
         note_scanned(chain=node.code, started_at=at, fee_rate_minor=fees.per_unit_minor)
+        read_again(node=node, at=at)
     return ScanReport(blocks=blocks, rolled_back=rolled_back, finished=caught_up)
 
 
@@ -108,19 +117,22 @@ def _undo_reorganisation(node: Chain, state: ChainState, at: datetime) -> int:
         return 0
     if fork is None:
         raise ChainError(f"no common block within {settings.DEEPEST_ROLLBACK}: this is another chain")
-    stored_bytes = roll_back(chain=node.code, fork_height=fork, from_height=state.height, at=at)
-    for raw in stored_bytes:
-        node.broadcast(raw)  # whatever it answers: the next scans see whether the deposit is back
+    decided = roll_back(chain=node.code, fork_height=fork, from_height=state.height, at=at)
+    for txid in decided:
+        if raw := find_raw(chain=node.code, txid=txid):
+            node.broadcast(raw)  # whatever it answers: the next scans see whether the deposit is back
     return state.height - fork
 
 
-def _read_blocks(node: Chain, tip_height: int, at: datetime, identity: str) -> tuple[int, bool]:
+def _read_blocks(node: Chain, tip_height: int, at: datetime, identity: str, until_ns: int) -> tuple[int, bool]:
     state = get_state(node.code)
     first = state.height + 1 if state.height >= 0 else max(tip_height - settings.DEEPEST_ROLLBACK, 0)
     last = min(tip_height, first + BLOCKS_PER_SCAN - 1)
     parent = state.block_hash
     read = 0
     for height in range(first, last + 1):
+        if time.monotonic_ns() > until_ns:
+            return read, False
         block_hash = node.block_hash(height)
         if block_hash is None:
             return read, False  # the tip moved back meanwhile: the next scan finds the fork
@@ -133,16 +145,27 @@ def _read_blocks(node: Chain, tip_height: int, at: datetime, identity: str) -> t
     return read, last == tip_height
 
 
-def _read_mempool(node: Chain, fees: FeeQuote, at: datetime, known: set[str]) -> bool:
+def _read_mempool(node: Chain, fees: FeeQuote, at: datetime, known: set[str], until_ns: int) -> bool:
     """Record what is new in the mempool and what is gone from it; False when there is more to read than fits one scan."""
     present = set(node.list_mempool())
-    unread = sorted(present - known)
-    fresh = unread[:MEMPOOL_PER_SCAN]
-    txs = [tx for tx in map(node.read_mempool_tx, fresh) if tx is not None]
-    note_mempool(chain=node.code, txs=txs, mempool=Mempool(fees, present), at=at)
     known &= present
-    known.update(fresh)
+    unread = sorted(present - known)
+    for part in chunks(unread[:MEMPOOL_PER_SCAN], MEMPOOL_AT_ONCE):
+        if time.monotonic_ns() > until_ns:
+            break
+        txs = [tx for tx in (_read_unmined(node, txid) for txid in part) if tx is not None]
+        note_mempool(chain=node.code, txs=txs, mempool=Mempool(fees, present), at=at)
+        known.update(part)
     for txid in list_unmined(chain=node.code):
         if txid not in present and node.find_tx(txid).state in ("unknown", "conflicted"):
             note_absent(chain=node.code, txid=txid)
-    return len(unread) == len(fresh)
+    return known >= present
+
+
+def _read_unmined(node: Chain, txid: str) -> Tx | None:
+    """Read one unmined transaction; one that makes no sense is left to its block, which says more and names it."""
+    try:
+        return node.read_mempool_tx(txid)
+    except (Nonsense, TooLarge) as error:
+        logger.warning("%s: unmined transaction %s is passed over: %s", node.code, txid, error)
+        return None

@@ -91,6 +91,12 @@ def note_scanned(*, chain: str, started_at: datetime, fee_rate_minor: int) -> No
         )
 
 
+def note_sight(*, chain: str, sees_internal: bool) -> None:
+    """Store whether the node told what contracts paid in the blocks that were read now. One statement."""
+    with transaction.atomic():
+        ChainState.objects.filter(code=chain).update(sees_internal=sees_internal)
+
+
 def scanned_since(*, chain: str, moment: datetime, at: datetime) -> bool:
     """Say whether a scan that started after `moment` has finished, and recently. What was paid by then is known."""
     state = ChainState.objects.filter(code=chain, problem="").first()

@@ -21,7 +21,7 @@ from ledger.models import Entry, LedgerAccount
 from ledger.post import Leg, NewEntry, post_entries
 from orders.models import Order, Transition
 from ticker.models import MarketRate, MarketState, Observation, Round
-from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout
+from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout, Quarantine
 
 SHOWN = (
     Order,
@@ -31,6 +31,7 @@ SHOWN = (
     Attempt,
     Coin,
     Freeze,
+    Quarantine,
     ChainState,
     Entry,
     LedgerAccount,
@@ -137,6 +138,7 @@ def make_rows(db):
                 attempt=attempt,
             )
             Freeze.objects.create(scope="LTC", reason=f"drill {n}", frozen_at=when, frozen_by="operator")
+            Quarantine.objects.create(chain="ethereum", what="token", txid=txid(n), problem="a token", at=when)
             ChainState.objects.create(code=f"chain{n}", height=n)
             asked = Round.objects.create(at=when)
             Observation.objects.create(

@@ -34,7 +34,7 @@ class Step:
 
 # In the order in which an order passes them. "open" steps die inside a transaction: what it wrote must vanish.
 STEPS = {
-    "deposit written, open": Step("wallets.record._match", "after", deposit="SEEN"),
+    "deposit written, open": Step("wallets.record.match", "after", deposit="SEEN"),
     "deposit seen": Step("wallets.scan.note_mempool", "after", deposit="SEEN"),
     "order confirming, open": Step("orders.credit.clear_news", "before", order="CONFIRMING"),
     "order confirming": Step("orders.credit.follow_deposit", "after", order="CONFIRMING"),

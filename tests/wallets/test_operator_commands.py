@@ -9,6 +9,8 @@ from django.core.management import CommandError, call_command
 from wallets.chains.fake import FakeChain
 from wallets.freeze import freeze, frozen_scopes, list_open
 from wallets.management.commands import reconcile
+from wallets.models import Quarantine
+from wallets.reading.quarantine import set_aside
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -92,3 +94,25 @@ def test_a_chain_without_a_node_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(CommandError, match="no node of dogecoin; known: litecoin"):
         call_command("reconcile", chain=["dogecoin"])
+
+
+def test_what_was_set_aside_is_listed_and_closed_with_a_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("quarantine")
+    assert "nothing is set aside" in capsys.readouterr().out
+    odd = "odd\x00text\ud800"
+    set_aside(chain="litecoin", what=Quarantine.MOVEMENT, problem=odd, at=NOW, txid="ab" * 32, owner_ref="O1")
+    number = Quarantine.objects.get().pk
+
+    call_command("quarantine", chain="litecoin")
+    listed = capsys.readouterr().out
+    assert str(number) in listed
+    assert "ab" * 32 in listed
+    call_command("quarantine", chain="ethereum")
+    assert "nothing is set aside" in capsys.readouterr().out
+
+    with pytest.raises(CommandError, match="--because"):
+        call_command("quarantine", resolve=number)
+    call_command("quarantine", resolve=number, because="looked at", by="alice")
+    assert Quarantine.objects.get().resolved_because == "looked at"
+    with pytest.raises(CommandError, match=str(number)):
+        call_command("quarantine", resolve=number, because="again")

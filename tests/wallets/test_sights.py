@@ -21,7 +21,7 @@ COIN = {"litecoin": 10**8, "ethereum": 10**18}
 
 @pytest.fixture
 def chain(request: pytest.FixtureRequest) -> FakeChain:
-    chain = FakeChain(request.param)
+    chain = FakeChain(request.param, now=lambda: START + timedelta(seconds=30))
     chain.mine(3)
     scan(chain, START)
     return chain

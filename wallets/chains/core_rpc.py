@@ -4,6 +4,7 @@ The node needs txindex=1. Its wallet is never used: detection reads blocks, coin
 Calls: https://developer.bitcoin.org/reference/rpc/
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,12 +21,13 @@ from wallets.chains.protocol import (
     Refused,
     Sent,
     Tip,
+    TooLarge,
     Tx,
     TxStatus,
     Unknown,
     Unspent,
 )
-from wallets.chains.rpc import RPCClient, RPCError, distrust_answers
+from wallets.chains.rpc import NONSENSE, RPCClient, RPCError, distrust_answers
 
 _COIN = Decimal(10**8)
 _NOT_FOUND = -5
@@ -91,12 +93,32 @@ class CoreChain:
             raise ChainError(str(error)) from error
 
     def read_block(self, block_hash: str) -> Block:
-        block = self._get_block(block_hash, 2)
+        """Read a block in one question; one whose answer would be too large, transaction by transaction."""
+        try:
+            block = self._get_block(block_hash, 2)
+            listed: Iterable[tuple[str, Any]] = ((str(tx.get("txid")), tx) for tx in block["tx"])
+        except TooLarge:
+            block = self._get_block(block_hash, 1)
+            listed = self._read_one_by_one(block["tx"], block_hash)
         last = len(block["tx"]) - 1
-        txs = tuple(
-            _read_tx(tx, hogex=place == last and place > 0 and _is_hogex(tx)) for place, tx in enumerate(block["tx"])
+        txs: list[Tx] = []
+        unread: list[tuple[str, str]] = []
+        for place, (txid, tx) in enumerate(listed):
+            try:
+                txs.append(_read_tx(tx, hogex=place == last and place > 0 and _is_hogex(tx)))
+            except (*NONSENSE, ChainError) as error:
+                unread.append((txid, repr(error)))
+        parent = block.get("previousblockhash", "")
+        return Block(
+            int(block["height"]), block["hash"], parent, _time(block["time"]), tuple(txs), unread=tuple(unread)
         )
-        return Block(int(block["height"]), block["hash"], block.get("previousblockhash", ""), _time(block["time"]), txs)
+
+    def _read_one_by_one(self, txids: list[str], block_hash: str) -> Iterator[tuple[str, Any]]:
+        for txid in txids:
+            try:
+                yield txid, self._ask("getrawtransaction", txid, True, block_hash)
+            except TooLarge as error:
+                yield txid, error  # it reads as nonsense, and is named as that
 
     def _get_block(self, block_hash: str, verbosity: int) -> Any:
         try:

@@ -11,6 +11,7 @@ from typing import Any
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from wallets.chains.evm_traces import read_inner
 from wallets.chains.fees import FEE_BOUNDS, FeeBounds, clamp
 from wallets.chains.protocol import (
     Block,
@@ -20,6 +21,8 @@ from wallets.chains.protocol import (
     Refused,
     Sent,
     Tip,
+    TokenMovement,
+    TooLarge,
     Tx,
     TxStatus,
     Unknown,
@@ -31,6 +34,8 @@ from wallets.chains.sizes import PLAIN_GAS
 
 _BATCH = 500
 _FEE_BLOCKS = 6
+_TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # Transfer(address,address,uint256)
+_TRANSFER_TOPICS = 3  # with the two addresses indexed; an NFT's has four
 
 
 @distrust_answers
@@ -42,6 +47,8 @@ class EVMChain:
     def __init__(self, code: str, url: str) -> None:
         self.code = code
         self.rpc = RPCClient(url, version="2.0")
+        # Traces may be long in coming, and the block is finished without them: they are not waited for as long.
+        self.tracer = RPCClient(url, version="2.0", read_s=5)
         self._chain_id: int | None = None
         self.sees_internal = True  # false: the node refuses traces, so payments made by contracts go unseen
 
@@ -96,22 +103,45 @@ class EVMChain:
         return str(block["hash"]) if block else None
 
     def read_block(self, block_hash: str) -> Block:
-        """Read block, receipts and traces: three questions, whatever is in it."""
-        block = self._ask("eth_getBlockByHash", block_hash, True)
-        if not block:
-            raise ChainError(f"block {block_hash} is gone")
-        receipts, traces = self._batch(
-            ("eth_getBlockReceipts", [block["number"]]), ("trace_block", [block["number"]]), optional=(1,)
-        )
-        self.sees_internal = traces is not None
-        by_hash = {receipt["transactionHash"]: receipt for receipt in receipts or []}
-        if any(part.get("blockHash") != block["hash"] for part in [*by_hash.values(), *(traces or [])]):
+        """Read block, receipts and traces: three questions, whatever is in it, unless an answer would be too large."""
+        block = self._read_with_txs(block_hash)
+        by_hash = {receipt["transactionHash"]: receipt for receipt in self._read_receipts(block)}
+        if any(receipt.get("blockHash") != block["hash"] for receipt in by_hash.values()):
             raise ChainError("the chain moved while a block was read")
         if any(tx["hash"] not in by_hash for tx in block["transactions"]):
             raise ChainError("the node left out a receipt")  # without it, a failed payment would look like a good one
-        internal = _internal_movements(traces or [])
-        txs = tuple(_read_tx(tx, by_hash[tx["hash"]], internal.get(tx["hash"], ())) for tx in block["transactions"])
-        return Block(int(block["number"], 16), block["hash"], block["parentHash"], _time(block["timestamp"]), txs)
+        # Who used no more gas than a plain payment called nobody.
+        callers = [txid for txid, receipt in by_hash.items() if int(receipt["gasUsed"], 16) > PLAIN_GAS]
+        inner = read_inner(self.tracer, number=block["number"], block_hash=block["hash"], txids=callers)
+        self.sees_internal = inner.sees
+        return Block(
+            height=int(block["number"], 16),
+            hash=block["hash"],
+            parent_hash=block["parentHash"],
+            at=_time(block["timestamp"]),
+            txs=tuple(
+                _read_tx(tx, by_hash[tx["hash"]], inner.movements.get(tx["hash"], ())) for tx in block["transactions"]
+            ),
+            sees_internal=inner.sees,
+            untraced=tuple(inner.untraced),
+            tokens=tuple(token for receipt in by_hash.values() for token in _read_tokens(receipt)),
+        )
+
+    def _read_with_txs(self, block_hash: str) -> dict[str, Any]:
+        try:
+            block: dict[str, Any] | None = self._ask("eth_getBlockByHash", block_hash, True)
+        except TooLarge:
+            block = self._ask("eth_getBlockByHash", block_hash, False)
+            block["transactions"] = [self._ask("eth_getTransactionByHash", txid) for txid in block["transactions"]]
+        if not block:
+            raise ChainError(f"block {block_hash} is gone")
+        return block
+
+    def _read_receipts(self, block: dict[str, Any]) -> list[dict[str, Any]]:
+        try:
+            return list(self._ask("eth_getBlockReceipts", block["number"]) or [])
+        except TooLarge:
+            return [self._ask("eth_getTransactionReceipt", tx["hash"]) for tx in block["transactions"]]
 
     def list_mempool(self) -> list[str]:
         """List pending transactions of the pending block; contract payments show only once mined."""
@@ -269,26 +299,13 @@ def _read_tx(tx: dict[str, Any], receipt: dict[str, Any] | None, internal: tuple
     )
 
 
-def _internal_movements(traces: list[dict[str, Any]]) -> dict[str, tuple[Movement, ...]]:
-    """Find value that contracts sent: calls below the top level that moved value, and whose every caller succeeded."""
-    failed = {(trace.get("transactionHash"), tuple(trace["traceAddress"])) for trace in traces if trace.get("error")}
-    found: dict[str, list[Movement]] = {}
-    for trace in traces:
-        path, txid = tuple(trace["traceAddress"]), trace.get("transactionHash")
-        if trace["type"] not in ("call", "suicide") or not txid:
-            continue
-        action = trace["action"]
-        target, value = _target(trace["type"], action, path)
-        undone = any((txid, path[:depth]) in failed for depth in range(len(path) + 1))
-        if target and value and not undone:
-            position = "t" + ".".join(str(step) for step in path) if path else "t"
-            found.setdefault(txid, []).append(Movement(position, to_checksum_address(target), value))
-    return {txid: tuple(moves) for txid, moves in found.items()}
-
-
-def _target(kind: str, action: dict[str, Any], path: tuple[int, ...]) -> tuple[str | None, int]:
-    if kind == "suicide":
-        return action.get("refundAddress"), int(action.get("balance", "0x0"), 16)
-    if not path or action.get("callType") != "call":
-        return None, 0  # the top level is the transaction itself; delegatecall and staticcall move nothing
-    return action.get("to"), int(action.get("value", "0x0"), 16)
+def _read_tokens(receipt: dict[str, Any]) -> list[TokenMovement]:
+    """List the ERC-20 transfers of a receipt, by their number in its own list (which a reorganisation does not change)."""
+    found = []
+    for place, log in enumerate(receipt.get("logs") or []):
+        topics = log["topics"]
+        if len(topics) == _TRANSFER_TOPICS and topics[0] == _TRANSFER:
+            address, amount = to_checksum_address("0x" + topics[2][-40:]), log["data"]
+            amount_minor = int(amount, 16) if len(amount) > len("0x") else 0
+            found.append(TokenMovement(receipt["transactionHash"], place, log["address"], address, amount_minor))
+    return found

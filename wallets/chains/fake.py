@@ -7,6 +7,7 @@ by attributes: `down`, `lose_answers`, `syncing`, `peers`, `lag`.
 import hashlib
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from wallets.chains.protocol import (
     TxStatus,
     Unknown,
     Unspent,
+    bound_position,
 )
 from wallets.chains.signing import BadTransaction, build_and_sign_evm, script_of
 
@@ -65,6 +67,7 @@ class FakeChain:
         self.lose_answers = 0  # so many broadcasts are taken, but their answers never arrive
         self.calls = 0
         self.sees_internal = True
+        self.untraceable: set[str] = set()  # transactions of which the node does not tell what contracts paid in them
         if isinstance(self.rules, AccountRules):
             from eth_account import Account  # noqa: PLC0415 -- slow to import
 
@@ -87,12 +90,13 @@ class FakeChain:
         claim, rate = self._sent[txid]
         return self._pay(address, minor, claim, rate * 2)
 
-    def send_internal(self, address: str, minor: int) -> str:
-        """Let a contract pay `address` inside somebody's transaction: accounts alone."""
+    def send_internal(self, address: str, minor: int, *, path: str = "0", times: int = 1) -> str:
+        """Let a contract pay `address` inside somebody's transaction, so many calls: accounts alone."""
         if not isinstance(self.rules, AccountRules):
             raise TypeError(f"{self.code} has no contracts")
         txid = self.send("0x" + "11" * 20, minor)
-        self.rules.internal[txid] = (Movement("t0", address, minor),)
+        paths = [path] if times == 1 else [f"{path}.{number}" for number in range(times)]
+        self.rules.internal[txid] = tuple(Movement(bound_position(f"t{way}"), address, minor) for way in paths)
         return txid
 
     def fail(self, txid: str) -> None:
@@ -165,8 +169,20 @@ class FakeChain:
         self._listen()
         for block in self.blocks:
             if block.hash == block_hash:
-                return block
+                return self._as_told(block)
         raise ChainError(f"block {block_hash} is gone")
+
+    def _as_told(self, block: Block) -> Block:
+        """Leave out what contracts paid where the node does not tell."""
+        hidden = {tx.txid for tx in block.txs} if not self.sees_internal else self.untraceable
+        txs = tuple(
+            replace(tx, movements=tuple(m for m in tx.movements if not m.position.startswith("t")))
+            if tx.txid in hidden
+            else tx
+            for tx in block.txs
+        )
+        untraced = tuple(tx.txid for tx in txs if tx.txid in self.untraceable) if self.sees_internal else ()
+        return replace(block, txs=txs, sees_internal=self.sees_internal, untraced=untraced)
 
     def list_mempool(self) -> list[str]:
         self._listen()

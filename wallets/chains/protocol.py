@@ -1,5 +1,6 @@
 """The contract of every chain adapter, and the values that cross it. Amounts are integers in the chain's minor unit."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -7,6 +8,27 @@ from typing import Literal, Protocol
 
 class ChainError(Exception):
     """The node is out of reach or answered nonsense: nothing is known, nothing may be concluded."""
+
+
+class TooLarge(ChainError):
+    """The answer is larger than we take in; the node itself is well, and a smaller question may be answered."""
+
+
+class Nonsense(ChainError):
+    """The node answered something of another shape than promised; what it was about cannot be taken in."""
+
+
+LONGEST_POSITION = 40
+
+
+def bound_position(position: str) -> str:
+    """Return a position that fits its column: itself, or its beginning and a hash of all of it; pure, the same for ever.
+
+    A trace path is as long as its author likes. 92 bits of SHA-256 keep two long ones of a transaction apart.
+    """
+    if len(position) <= LONGEST_POSITION:
+        return position
+    return f"{position[:16]}~{hashlib.sha256(position.encode(errors='surrogatepass')).hexdigest()[:23]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +44,7 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Value that reaches an address. `position`: output number, "native" for top-level value, or a trace path."""
+    """Value that reaches an address. `position`: output number, "native" for top-level value, or a trace path, bounded."""
 
     position: str
     address: str
@@ -49,14 +71,34 @@ class Tx:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenMovement:
+    """A token that reaches an address, as its contract tells. `position`: number in the receipt's own list of logs."""
+
+    txid: str
+    position: int
+    contract: str
+    address: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
-    """A block with everything in it that moves value."""
+    """A block with everything in it that moves value.
+
+    What could not be had is said, and the rest is there: `sees_internal` is false where the node has no traces at all;
+    `untraced` names transactions whose payments by contracts could not be read within bounds; `unread` transactions that
+    make no sense, each with why.
+    """
 
     height: int
     hash: str
     parent_hash: str
     at: datetime
     txs: tuple[Tx, ...]
+    sees_internal: bool = True
+    untraced: tuple[str, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
+    tokens: tuple[TokenMovement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +192,10 @@ class Chain(Protocol):
         """Return the hash at a height of the best chain, None above the tip."""
 
     def read_block(self, block_hash: str) -> Block:
-        """Read a block in a number of calls that does not depend on how many addresses anybody knows."""
+        """Read a block in a number of calls that does not depend on how many addresses anybody knows.
+
+        Constant for ordinary blocks; one whose answers are larger than we take in is asked for transaction by transaction.
+        """
 
     def list_mempool(self) -> list[str]: ...
 

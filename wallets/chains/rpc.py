@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from core.foreign import clean_text
-from core.http import HTTPClient, HTTPFailure
-from wallets.chains.protocol import ChainError
+from core.http import AnswerTooLarge, HTTPClient, HTTPFailure
+from wallets.chains.protocol import ChainError, Nonsense, TooLarge
 
 METHOD_NOT_FOUND = -32601
 Adapter = TypeVar("Adapter")
 # What reading an answer of another shape than promised raises.
-_NONSENSE = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
+NONSENSE = (KeyError, IndexError, TypeError, ValueError, AttributeError, ArithmeticError)
 
 
 class RPCError(Exception):
@@ -22,6 +22,10 @@ class RPCError(Exception):
     def __init__(self, code: int, message: str) -> None:
         self.code, self.message = code, clean_text(message, most=1000)
         super().__init__(f"{code}: {self.message}")
+
+
+# The largest answer taken in at once. Parsed it takes some five times as much memory.
+LARGEST_ANSWER = 16 * 1024 * 1024
 
 
 class RPCClient:
@@ -34,7 +38,7 @@ class RPCClient:
         netloc = f"[{host}]" if ":" in host else host
         netloc += f":{parts.port}" if parts.port else ""
         self._url = urlunsplit((parts.scheme, netloc, parts.path or "/", parts.query, ""))
-        self._http = HTTPClient(timeout_s=(3, read_s), auth=auth)
+        self._http = HTTPClient(timeout_s=(3, read_s), max_bytes=LARGEST_ANSWER, auth=auth)
         self._version = version
         self._ids = itertools.count(1)
         self.calls = 0  # questions asked, for tests that count them
@@ -65,6 +69,8 @@ class RPCClient:
     def _post(self, payload: Any) -> Any:
         try:
             return self._http.post_json(self._url, payload)
+        except AnswerTooLarge as failure:
+            raise TooLarge(str(failure)) from failure
         except HTTPFailure as failure:
             raise ChainError(str(failure)) from failure
 
@@ -84,7 +90,7 @@ class RPCClient:
 
 
 def distrust_answers(adapter: type[Adapter]) -> type[Adapter]:
-    """Let every public method of an adapter raise ChainError where the node's answer has another shape than promised."""
+    """Let every public method of an adapter raise Nonsense where the node's answer has another shape than promised."""
     for name, member in list(vars(adapter).items()):
         if callable(member) and not name.startswith("_"):
             setattr(adapter, name, _distrusting(member))
@@ -96,7 +102,7 @@ def _distrusting(method: Callable[..., Any]) -> Callable[..., Any]:
     def asked(*args: Any, **kwargs: Any) -> Any:
         try:
             return method(*args, **kwargs)
-        except _NONSENSE as error:
-            raise ChainError(f"{method.__name__}: the node's answer makes no sense ({error!r})") from error
+        except NONSENSE as error:
+            raise Nonsense(f"{method.__name__}: the node's answer makes no sense ({error!r})") from error
 
     return asked

@@ -44,7 +44,9 @@ class Net:
         return derive_address(self.code, "regtest", public, 0, next(self.index))
 
     def calls(self) -> int:
-        return int(self.chain.calls if self.is_fake else self.chain.rpc.calls)
+        if self.is_fake:
+            return int(self.chain.calls)
+        return int(self.chain.rpc.calls + (self.chain.tracer.calls if self.chain.has_nonces else 0))
 
     def unreachable(self) -> Chain:
         """Return an adapter whose node does not answer."""

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wallets.chains.evm import EVMChain
-from wallets.chains.protocol import ChainError, Movement
+from wallets.chains.protocol import ChainError, Movement, TooLarge
 from wallets.chains.rpc import RPCError
 
 HASH, OTHER = "0x" + "ab" * 32, "0x" + "cd" * 32
@@ -15,13 +15,15 @@ OURS = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 
 
 class ScriptedNode:
-    """Answers each method from a table; an exception in it is raised."""
+    """Answers each method from a table, by its first parameter where that is listed too; an exception in it is raised."""
 
     def __init__(self, answers: dict[str, Any]) -> None:
         self.answers = answers
+        self.asked: list[str] = []
 
-    def call(self, method: str, *_: Any) -> Any:
-        answer = self.answers[method]
+    def call(self, method: str, *params: Any) -> Any:
+        self.asked.append(method)
+        answer = self.answers.get(f"{method} {params[0]}" if params else "", self.answers.get(method))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -51,11 +53,13 @@ def trace(path: list[int], value: int, *, to: str = OURS, kind: str = "call", **
     } | changes
 
 
-def node(receipts: Any, traces: Any) -> EVMChain:
+def node(receipts: Any, traces: Any, *, single: dict[str, Any] | None = None, many: bool = False) -> EVMChain:
     tx = {"hash": TXID, "from": CUSTOMER, "to": CUSTOMER, "value": "0x0", "nonce": "0x3"}
-    block = {"number": "0x5", "hash": HASH, "parentHash": OTHER, "timestamp": "0x5", "transactions": [tx]}
+    txs = [tx | {"hash": said["transactionHash"]} for said in receipts] if many else [tx]
+    block = {"number": "0x5", "hash": HASH, "parentHash": OTHER, "timestamp": "0x5", "transactions": txs}
+    answers = {"eth_getBlockByHash": block, "eth_getBlockReceipts": receipts, "trace_block": traces} | (single or {})
     chain = EVMChain("ethereum", "http://localhost")
-    chain.rpc = ScriptedNode({"eth_getBlockByHash": block, "eth_getBlockReceipts": receipts, "trace_block": traces})  # type: ignore[assignment]
+    chain.tracer = chain.rpc = ScriptedNode(answers)  # type: ignore[assignment]
     return chain
 
 
@@ -103,11 +107,99 @@ def test_a_node_without_traces_is_read_and_said_to_be_blind_to_contracts() -> No
     assert not chain.sees_internal
 
 
-def test_traces_that_fail_for_another_reason_stop_the_scan() -> None:
-    chain = node([receipt()], RPCError(-32000, "execution timeout"))
+TOO_LARGE, SILENT, REFUSED = TooLarge("over 16 MB"), ChainError("ReadTimeout"), RPCError(-32000, "execution timeout")
+IDS = ["0x" + f"{number:02x}" * 32 for number in range(1, 8)]
 
-    with pytest.raises(ChainError):
-        chain.read_block(HASH)
+
+def busy(number: int, gas: str = "0xffff") -> dict[str, Any]:
+    return receipt(transactionHash=IDS[number], gasUsed=gas)
+
+
+def paid(number: int) -> list[dict[str, Any]]:
+    return [part | {"transactionHash": IDS[number]} for part in (trace([], 0), trace([0], number + 1))]
+
+
+@pytest.mark.parametrize("all_at_once", [TOO_LARGE, SILENT, REFUSED, [trace([0], 5) | {"action": None}], None])
+@pytest.mark.parametrize("one", [TOO_LARGE, SILENT, REFUSED, [{"nonsense": 1, "blockHash": HASH}], None])
+def test_a_block_whose_traces_cannot_be_had_is_read_but_for_what_cannot(all_at_once: Any, one: Any) -> None:
+    receipts = [busy(0), busy(1), busy(2), busy(3, "0x5208")]
+    single = {f"trace_transaction {IDS[0]}": paid(0), f"trace_transaction {IDS[1]}": one}
+    chain = node(receipts, all_at_once, single=single | {f"trace_transaction {IDS[2]}": paid(2)}, many=True)
+
+    block = chain.read_block(HASH)
+
+    assert [tx.movements for tx in block.txs] == [(Movement("t0", OURS, 1),), (), (Movement("t0", OURS, 3),), ()]
+    assert (block.untraced, block.sees_internal) == ((IDS[1],), True)
+    assert chain.rpc.asked.count("trace_transaction") == 3  # a plain payment calls nobody
+
+
+def test_a_node_that_falls_silent_is_not_asked_for_every_transaction() -> None:
+    chain = node([busy(number) for number in range(7)], SILENT, single={"trace_transaction": SILENT}, many=True)
+
+    assert chain.read_block(HASH).untraced == tuple(IDS)
+    assert chain.rpc.asked.count("trace_transaction") == 2
+
+
+def test_the_time_for_single_transactions_is_bounded(monkeypatch) -> None:
+    monkeypatch.setattr("wallets.chains.evm_traces.ONE_BY_ONE_S", -1)
+    chain = node([busy(0), busy(1)], TOO_LARGE, many=True)
+
+    assert chain.read_block(HASH).untraced == (IDS[0], IDS[1])
+    assert "trace_transaction" not in chain.rpc.asked
+
+
+def test_single_traces_of_another_block_are_an_error() -> None:
+    moved = {"trace_transaction": [trace([0], 5, blockHash=OTHER)]}
+
+    with pytest.raises(ChainError, match="moved"):
+        node([receipt(gasUsed="0xffff")], TOO_LARGE, single=moved).read_block(HASH)
+
+
+def test_receipts_and_transactions_that_are_too_much_at_once_are_read_one_by_one() -> None:
+    tx = {"hash": TXID, "from": CUSTOMER, "to": OURS, "value": "0x7", "nonce": "0x3"}
+    block = {"number": "0x5", "hash": HASH, "parentHash": OTHER, "timestamp": "0x5", "transactions": [TXID]}
+    chain = node([], [])
+
+    class Halving(ScriptedNode):
+        def call(self, method: str, *params: Any) -> Any:
+            return super().call(method, *params) if params != (HASH, True) else self.refuse()
+
+        def refuse(self) -> Any:
+            raise TOO_LARGE
+
+    single = {"eth_getTransactionByHash": tx, "eth_getTransactionReceipt": receipt()}
+    answers = {"eth_getBlockByHash": block, "eth_getBlockReceipts": TOO_LARGE, "trace_block": []} | single
+    chain.tracer = chain.rpc = Halving(answers)  # type: ignore[assignment]
+
+    (read,) = chain.read_block(HASH).txs
+    assert (read.txid, read.movements) == (TXID, (Movement("native", OURS, 7),))
+
+
+@pytest.mark.parametrize(("depth", "kept"), [(19, True), (20, True), (21, False), (25, False), (1023, False)])
+def test_a_deep_path_becomes_a_key_that_fits_and_stays_its_own(depth: int, kept: bool) -> None:
+    path, sibling = [0] * depth, [0] * (depth - 1) + [1]
+    first, second = movements(trace(path, 5), trace(sibling, 6))
+
+    assert (first.position == "t" + ".".join(["0"] * depth)) is kept
+    assert first.position != second.position
+    assert max(len(first.position), len(second.position)) <= 40
+    assert movements(trace(path, 5), trace(sibling, 6)) == (first, second)
+    assert not first.position.isdigit()
+
+
+def test_tokens_are_told_by_their_number_in_the_receipt() -> None:
+    transfer = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+    of = ["0x" + "00" * 12 + address[2:].lower() for address in (CUSTOMER, OURS)]
+    logs = [
+        {"address": OTHER[:42], "topics": [transfer], "data": "0x"},
+        {"address": OTHER[:42], "topics": [transfer, *of], "data": "0x64"},
+        {"address": OTHER[:42], "topics": [transfer, *of, "0x01"], "data": "0x"},  # an NFT
+        {"address": OTHER[:42], "topics": [transfer, *of], "data": "0x"},
+    ]
+
+    tokens = node([receipt(logs=logs)], []).read_block(HASH).tokens
+
+    assert [(t.position, t.address, t.amount) for t in tokens] == [(1, OURS, 100), (3, OURS, 0)]
 
 
 @pytest.mark.parametrize(

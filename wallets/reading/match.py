@@ -1,0 +1,201 @@
+"""Match what a block or the mempool holds to our own index of addresses, and write the deposits among it.
+
+Whatever strangers put there, every row that can be stored is stored, and memory does not grow with what is not ours.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TypeVar
+
+from django.db import transaction
+
+from core.models import Asset
+from wallets import states
+from wallets.chains.protocol import Block, FeeQuote, Movement, Tx
+from wallets.models import Address, Attempt, Deposit, Quarantine, RawTx
+from wallets.reading.quarantine import ROW_FAULTS, set_aside
+from wallets.scan_state import native_asset
+
+T = TypeVar("T")
+LOOKED_UP, WRITTEN = 5000, 200  # addresses in one statement; rows in one statement
+LONGEST_ADDRESS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Mempool:
+    """What a node's mempool was like when unmined transactions were read: what fees it took, and which ids it held."""
+
+    fees: FeeQuote
+    present: frozenset[str] | set[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """When and where transactions were seen: in `block`, or in `mempool`."""
+
+    chain: str
+    at: datetime
+    block: Block | None = None
+    mempool: Mempool | None = None
+
+
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Yield the items in lists of at most `size`."""
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part
+
+
+def find_addresses(chain: str, targets: Iterable[str]) -> dict[str, Address]:
+    """Return our addresses among `targets`, which may be anything a stranger made; one statement for 5,000 of them."""
+    found: dict[str, Address] = {}
+    for part in chunks({target for target in targets if _may_be_ours(target)}, LOOKED_UP):
+        found |= {row.address: row for row in Address.objects.filter(chain=chain, address__in=part)}
+    return found
+
+
+def _may_be_ours(target: str) -> bool:
+    return target.isascii() and target.isprintable() and len(target) <= LONGEST_ADDRESS
+
+
+def wanted(chain: str, txs: Sequence[Tx]) -> dict[str, Address]:
+    """Return our addresses that these transactions pay."""
+    return find_addresses(chain, (movement.address for tx in txs for movement in tx.movements))
+
+
+def match(txs: Sequence[Tx], sight: Sight, addresses: dict[str, Address]) -> None:
+    """Write the deposits among these transactions: new ones, ones seen before, ones that came back.
+
+    In the caller's transaction, under the chain's row lock. `addresses`: ours that they pay, from `wanted`.
+    """
+    if not addresses:
+        return
+    paying = [(tx, m) for tx in txs if tx.ok for m in tx.movements if m.address in addresses and m.minor > 0]
+    for part in chunks(paying, LOOKED_UP):
+        _match_part(part, sight, addresses)
+
+
+def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict[str, Address]) -> None:
+    chain = sight.chain
+    txids = {tx.txid for tx, _ in paying}
+    own = set(Attempt.objects.filter(chain=chain, txid__in=txids).values_list("txid", flat=True))
+    known = {(row.txid, row.position): row for row in Deposit.objects.filter(chain=chain, txid__in=txids).defer("raw")}
+    owners = {addresses[movement.address].owner_ref for _, movement in paying}
+    replaced = _replaced(chain, owners, sight.mempool) if sight.mempool else set()
+    asset = native_asset(chain)
+    fresh: list[Deposit] = []
+    met: list[Deposit] = []
+    raws: dict[str, str] = {}
+    for tx, movement in paying:
+        if tx.txid in own:
+            continue  # our change, or a payment between our own addresses: not a deposit
+        row = known.get((tx.txid, movement.position))
+        if row is None:
+            fresh.append(_new_deposit(tx, movement, addresses[movement.address], asset, sight, replaced))
+            if tx.raw:
+                raws[tx.txid] = tx.raw
+        elif row.state == states.REMOVED or (sight.block is not None and row.block_height is None):
+            met.append(row)
+    _store(chain, fresh, sight.at)
+    for txid, raw in raws.items():  # one statement each: a single one may be as large as a block
+        RawTx.objects.bulk_create([RawTx(chain=chain, txid=txid, raw=raw)], ignore_conflicts=True)
+    _meet_again(met, sight.block)
+
+
+def _new_deposit(
+    tx: Tx, movement: Movement, address: Address, asset: Asset, sight: Sight, replaced: set[str]
+) -> Deposit:
+    mempool, block = sight.mempool, sight.block
+    deposit = Deposit(
+        chain=sight.chain,
+        txid=tx.txid,
+        position=movement.position,
+        asset=asset,
+        address=address,
+        owner_ref=address.owner_ref,
+        amount_minor=movement.minor,
+        first_seen_at=sight.at,
+        sight_counts=mempool is None or (mempool.fees.covers(tx) and address.owner_ref not in replaced),
+    )
+    if block is not None:
+        deposit.block_height, deposit.block_hash, deposit.mined_at = block.height, block.hash, block.at
+        if tx.coinbase:
+            deposit.mature_height = block.height + 100
+        elif tx.hogex:
+            deposit.mature_height = block.height + 6
+    return deposit
+
+
+def _store(chain: str, fresh: list[Deposit], at: datetime) -> None:
+    """Store deposits in batches; where a batch fails, one by one, and what cannot be stored is set aside."""
+    for part in chunks(fresh, WRITTEN):
+        try:
+            with transaction.atomic():
+                Deposit.objects.bulk_create(part)
+        except ROW_FAULTS:
+            for deposit in part:
+                _store_one(chain, deposit, at)
+
+
+def _store_one(chain: str, deposit: Deposit, at: datetime) -> None:
+    try:
+        with transaction.atomic():
+            deposit.pk = None
+            deposit.save(force_insert=True)
+    except ROW_FAULTS as error:
+        set_aside(
+            chain=chain,
+            what=Quarantine.MOVEMENT,
+            problem=f"{type(error).__name__}: {error}",
+            at=at,
+            txid=deposit.txid,
+            position=deposit.position,
+            owner_ref=deposit.owner_ref,
+            block_height=deposit.block_height,
+            facts=f"{deposit.amount_minor} minor units to {deposit.address.address}",
+        )
+
+
+def _replaced(chain: str, owners: set[str], mempool: Mempool) -> set[str]:
+    """Return the orders that saw an earlier payment which vanished unmined: what comes after it may be in its place.
+
+    Whether it was replaced or merely forgotten, not every node can say; so it is taken for replaced.
+    """
+    earlier = Deposit.objects.filter(chain=chain, owner_ref__in=owners - {""}, block_height=None)
+    gone = earlier.filter(state__in=(states.SEEN, states.REMOVED)).exclude(txid__in=mempool.present)
+    return set(gone.values_list("owner_ref", flat=True))
+
+
+def _meet_again(rows: list[Deposit], block: Block | None) -> None:
+    """Mine deposits that were only seen, and bring back those that had vanished; at most two statements."""
+    vanished = [row.pk for row in rows if row.state == states.REMOVED]
+    if vanished:
+        states.DEPOSIT.check(states.REMOVED, states.SEEN)
+        Deposit.objects.filter(pk__in=vanished).update(state=states.SEEN, news=True)
+    if block is not None and rows:
+        placed = {"block_height": block.height, "block_hash": block.hash, "mined_at": block.at}
+        Deposit.objects.filter(pk__in=[row.pk for row in rows]).update(**placed)
+
+
+def set_aside_oddities(block: Block, *, chain: str, at: datetime) -> None:
+    """Set aside what the adapter could not make sense of, and tokens for addresses of ours, of which nothing is credited."""
+    for txid, why in block.unread:
+        set_aside(chain=chain, what=Quarantine.TRANSACTION, problem=why, at=at, txid=txid, block_height=block.height)
+    if not block.tokens:
+        return
+    ours = find_addresses(chain, (token.address for token in block.tokens))
+    for token in block.tokens:
+        if token.address in ours:
+            set_aside(
+                chain=chain,
+                what=Quarantine.TOKEN,
+                problem=f"a token of contract {token.contract} was sent to an address for {native_asset(chain).code}",
+                at=at,
+                txid=token.txid,
+                position=str(token.position),
+                owner_ref=ours[token.address].owner_ref,
+                block_height=block.height,
+                facts=f"{token.amount} units to {token.address}",
+            )
