@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from mutate import report
 from mutate.covered import Coverage, measure
 from mutate.mutants import ROOT, Mutant, list_mutants, list_targets
-from mutate.run import KILLED, TIMED_OUT, Job, Result, load_libraries, run_jobs
+from mutate.planted import CONTROL, list_faults, list_jobs
+from mutate.run import KILLED, SURVIVED, TIMED_OUT, Job, Result, load_libraries, run_jobs
 
 # A fault may make its tests so many times slower, and so much, before it counts as noticed.
 SLACK, LEAST_S = 5, 30
@@ -21,6 +22,8 @@ SLACK, LEAST_S = 5, 30
 def main() -> int:
     """Run what was asked for; 1 when a mutant survived that docs/MUTATION.md does not explain, with --strict."""
     asked = _arguments()
+    if asked.planted:
+        return _plant(asked)
     paths = _choose_modules(asked)
     if not paths:
         print("nothing that is mutated has changed; --all takes every module, or name some")
@@ -50,10 +53,31 @@ def main() -> int:
 _DEAD = (KILLED, TIMED_OUT)
 
 
+def _plant(asked: argparse.Namespace) -> int:
+    """Plant the faults of the list, or a sample; 1 when one of them is not noticed, or tests fail without any."""
+    faults = list_faults()
+    if asked.sample:
+        chosen = random.Random(asked.seed)  # noqa: S311 -- a choice, no secret
+        faults = chosen.sample(faults, min(asked.sample, len(faults)))
+    load_libraries()
+    until = time.monotonic() + asked.hours * 3600
+    failed = 0
+    print("| planted fault | what became of it | seconds |\n|---|---|--:|")
+    for result in run_jobs(list_jobs(faults), processes=asked.processes, until=until):
+        expected = (SURVIVED,) if result.name == CONTROL else _DEAD
+        said = result.outcome if result.outcome in expected else f"**{result.outcome}**"
+        print(f"| {result.name} | {said} | {result.seconds:.0f} |", flush=True)
+        if result.outcome not in expected:
+            failed += 1
+            print(result.said, file=sys.stderr)
+    return int(failed > 0)
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/mutate", description=__doc__)
     parser.add_argument("modules", nargs="*", help="paths of modules; without any, those that differ from main")
     parser.add_argument("--all", action="store_true", help="every module of the money path")
+    parser.add_argument("--planted", action="store_true", help="the faults of tests/planted instead")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only so many, chosen by --seed")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hours", type=float, default=12, help="begin no further mutant after so long")
