@@ -76,3 +76,20 @@ def test_one_step_of_tolerance_pays_exactly_what_was_promised() -> None:
 
     assert pro_rata(deposit=Money(10**18 - 10**10, ETH), send=send, get=get) == get
     assert pro_rata(deposit=Money(10**18 - 3 * 10**10, ETH), send=send, get=get) < get
+
+
+@pytest.mark.parametrize(
+    ("step", "short", "promised"),
+    [(1, 0, True), (1, 1, False), (2, 2, True), (2, 3, False), (10, 10, True), (10, 11, False)],
+)
+def test_a_deposit_a_step_off_pays_what_was_promised_and_no_further(step: int, short: int, promised: bool) -> None:
+    coin = Asset(code="ANY", scale=8, quote_step=step)
+    send, get = Money(10**8, coin), Money(5 * 10**18 + 1, ETH)  # not a multiple of the step: exactly what was said
+    for deposit in (send.minor - short, send.minor + short):
+        assert (pro_rata(deposit=Money(deposit, coin), send=send, get=get) == get) is promised
+
+
+def test_the_gross_is_rounded_to_the_unit() -> None:
+    same = Asset(code="ANY", scale=8, quote_step=1)
+
+    assert gross_of(Money(3, LTC), rate=Decimal(1), into=same) == Money(3, same)

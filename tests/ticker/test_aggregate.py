@@ -40,6 +40,10 @@ def consensus(price: str) -> Consensus:
         ("84.51", "84.50", "crossed"),
         ("NaN", "84.50", "not_finite"),
         ("84.50", "Infinity", "not_finite"),
+        ("84.50", "0", "not_positive"),
+        ("0.1", "0.1", "ok"),
+        ("100000", "100000", "ok"),
+        ("199", "201", "ok"),  # 100 bps to the digit
         ("0.09", "0.09", "out_of_bounds"),
         ("84.50", "1e400", "out_of_bounds"),
         ("1e-400", "84.50", "out_of_bounds"),
@@ -251,3 +255,16 @@ def test_a_rate_is_only_good_near_the_one_before_or_after_three_agreeing_rounds(
             assert good is None or abs(cents - good) * 10 <= good or run_length >= RULES.resume_rounds
             good = cents
         assert (course.good.bid if course.good else None) == good
+
+
+def test_what_is_said_of_a_quote_has_its_numbers():
+    old, ahead = AT - timedelta(seconds=61), AT + timedelta(seconds=16)
+
+    assert judge_age(old, AT, RULES, ahead_s=15).reason == "61 s old, 60 allowed"
+    assert judge_age(ahead, AT, RULES, ahead_s=15).reason == "16 s ahead of our clock"
+    offers = [offer(name, "100", spread="0") for name in "abc"] + [offer("far", "103", spread="0")]
+    assert agree(offers, RULES)[0]["far"].reason == "300 bps off the median"
+
+
+def test_the_middle_of_an_offer_lies_between_bid_and_ask():
+    assert offer("a", "84.40", spread="0.20").mid == Decimal("84.50")
