@@ -24,8 +24,12 @@ def may_set_refund_address(*, given: bool) -> bool:
 
 
 def refund_offered(*, state: str, hold: str, next_actor: str) -> bool:
-    """Say whether a credited deposit may go back, free: it waited for our coins until its deadline."""
-    return state == states.EXCHANGING and hold == states.LIQUIDITY and next_actor == states.CUSTOMER
+    """Say whether a credited deposit may go back, free: it waited for us until its deadline.
+
+    For coins, before the payout was asked for; or for whatever keeps an asked one from being signed.
+    """
+    ours = (state == states.EXCHANGING and hold == states.LIQUIDITY) or state == states.PAYING
+    return ours and next_actor == states.CUSTOMER
 
 
 def may_refund(disposition: str, deposit_state: str, *, offered: bool) -> bool:

@@ -23,6 +23,7 @@ from orders.refund import (
     payment_outputs,
     plan_refund,
     refund_payment,
+    unsigned_payouts,
 )
 from orders.transition import note
 from orders.turn import Turn, machines_turn, turn_of
@@ -80,14 +81,15 @@ def carry_out(*, choice_id: int, reference: str, deposit_id: int, at: datetime) 
     """Carry out one choice, refuse it, or leave it until our coins suffice. Locks order, choice, outputs. Safe to repeat."""
     try:
         with transaction.atomic():
-            (orders, choices, outputs) = lock_rows(
+            (orders, choices, outputs, unsigned) = lock_rows(
                 Order.objects.filter(reference=reference).select_related("send_asset"),
                 Choice.objects.filter(pk=choice_id, done_at=None),
                 payment_outputs(reference, deposit_id).select_related("asset"),
+                unsigned_payouts(reference),
             )
             if not choices:
                 return False
-            refund_payment(orders[0], outputs, choices[0].address, at=at, actor=choices[0].actor)
+            refund_payment(orders[0], outputs, unsigned, choices[0].address, at=at, actor=choices[0].actor)
             _finish(choices[0], DONE, {}, at)
             return True
     except InsufficientFunds:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from core.each import for_each
 from core.locks import lock_rows
@@ -13,9 +13,9 @@ from orders.promises import close_promise
 from orders.reasons import Reason
 from orders.transition import move, note
 from orders.turn import Turn, operators_turn
-from wallets.models import Deposit
+from wallets.models import Deposit, Payout
 from wallets.scan_state import scanned_since
-from wallets.states import WAITING
+from wallets.states import REQUESTED, WAITING
 
 
 def expire_due_orders(*, at: datetime, limit: int = 200) -> int:
@@ -51,7 +51,8 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
     """
     open_states = [state for state in states.FACES if state not in (states.AWAITING_DEPOSIT, *states.RESTING)]
     due = Order.objects.filter(state__in=open_states, deadline__lt=at).exclude(next_actor=states.OPERATOR)
-    due = due.exclude(hold_reason=states.LIQUIDITY)  # these offer a refund instead, which stands until it is taken
+    # These offer a refund instead, which stands until it is taken.
+    due = due.exclude(hold_reason=states.LIQUIDITY).exclude(state=states.PAYING, next_actor=states.CUSTOMER)
     references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
     moved = for_each(references, lambda reference: _escalate(reference, at))
     with transaction.atomic():
@@ -61,22 +62,35 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
 
 
 def offer_refunds(*, at: datetime, limit: int = 200) -> int:
-    """Offer the deposit back, free, to owners whose paid orders waited for our coins until the deadline; return how many.
+    """Offer the deposit back, free, to owners whose paid orders waited for us until the deadline; return how many.
 
-    The offer stands beside the payout: whichever comes first, a request for the refund or the coins, closes the other.
+    For our coins, or for a payout that nothing has signed. The offer stands beside the payout: whichever comes first, a
+    request for the refund or a signature, closes the other.
     """
-    due = Order.objects.filter(state=states.EXCHANGING, hold_reason=states.LIQUIDITY, next_actor=states.OPERATOR)
-    references = list(
-        due.filter(deadline__lt=at).order_by("deadline", "pk").values_list("reference", flat=True)[:limit]
-    )
-    return for_each(references, lambda reference: _offer(reference, at))
+    due = _held().filter(deadline__lt=at).order_by("deadline", "pk").values_list("reference", flat=True)
+    unsigned = _unsigned(at).order_by("pk").values_list("reference", flat=True)
+    return for_each([*due[:limit], *unsigned[:limit]], lambda reference: _offer(reference, at))
+
+
+def _held() -> QuerySet[Order]:
+    return Order.objects.filter(
+        state=states.EXCHANGING, hold_reason=states.LIQUIDITY, next_actor=states.OPERATOR
+    ).exclude(exception=states.REORG)
+
+
+def _unsigned(at: datetime) -> QuerySet[Order]:
+    """Select the orders whose payout was asked for long ago and has no signature, nor ever had one."""
+    asked = Payout.objects.filter(owner_ref=OuterRef("reference"), purpose__startswith="order:")
+    waiting = asked.filter(state=REQUESTED, requested_at__lt=at - policy.LIQUIDITY_WINDOW, attempts=None)
+    orders = Order.objects.filter(state=states.PAYING, next_actor__in=(states.MACHINE, states.OPERATOR))
+    return orders.exclude(exception=states.REORG).filter(Exists(waiting))
 
 
 @transaction.atomic
 def _offer(reference: str, at: datetime) -> bool:
-    waiting = Order.objects.filter(reference=reference, state=states.EXCHANGING, hold_reason=states.LIQUIDITY)
-    (orders,) = lock_rows(waiting.filter(next_actor=states.OPERATOR))
-    if orders:
+    (orders,) = lock_rows(Order.objects.filter(reference=reference))
+    same = Order.objects.filter(reference=reference)
+    if orders and ((_held() & same).exists() or (_unsigned(at) & same).exists()):
         note(
             orders[0],
             actor="machine",
@@ -84,7 +98,8 @@ def _offer(reference: str, at: datetime) -> bool:
             at=at,
             turn=Turn(states.CUSTOMER, at + policy.WAITING_WINDOW),
         )
-    return bool(orders)
+        return True
+    return False
 
 
 @transaction.atomic

@@ -72,6 +72,7 @@ class PayoutView:
     required: int
     requested_at: datetime
     explorer_url: str
+    problem: str  # why it does not move, as a code (Payout.problem); empty when it does, or for strangers
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ class OrderView:
         return self.state in (states.COMPLETED, states.EXPIRED, states.REFUNDED) and not waiting and not refunding
 
 
+_UNDER_WAY = (wallet_states.REQUESTED, wallet_states.SIGNED, wallet_states.BROADCAST, wallet_states.IN_DOUBT)
 _ENDED = (wallet_states.CONFIRMED, wallet_states.REJECTED, wallet_states.REVERTED)
 
 
@@ -323,6 +325,7 @@ def _payout(payout: Payout, is_owner: bool) -> PayoutView:  # noqa: FBT001 -- in
         required=required,
         requested_at=payout.requested_at,
         explorer_url=_explorer(payout.asset.explorer_tx_url, txid),
+        problem=payout.problem.partition(":")[0] if is_owner and payout.state in _UNDER_WAY else "",
     )
 
 

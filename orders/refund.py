@@ -26,7 +26,7 @@ from wallets.addresses import check_customer_address, refuse_own_addresses
 from wallets.chains.networks import find_network
 from wallets.deposits import decide
 from wallets.models import Deposit, Payout
-from wallets.payouts import debt_of, request_payout
+from wallets.payouts import clear_payout_news, debt_of, reject_payout, request_payout
 
 
 class RefundNotPossible(DomainError):
@@ -65,13 +65,14 @@ def ask_refund(
         raise AddressesDiffer
     try:
         with transaction.atomic():
-            (orders, outputs) = lock_rows(
+            (orders, outputs, unsigned) = lock_rows(
                 Order.objects.filter(reference=order_reference).select_related("send_asset"),
                 payment_outputs(order_reference, deposit_id).select_related("asset"),
+                unsigned_payouts(order_reference),
             )
             if not orders or not outputs:
                 raise RefundNotPossible
-            return refund_payment(orders[0], outputs, address, at=at, actor=actor)
+            return refund_payment(orders[0], outputs, unsigned, address, at=at, actor=actor)
     except InsufficientFunds as error:
         raise LiquidityShort(asset=_asset_code(deposit_id)) from error
 
@@ -98,6 +99,12 @@ class RefundPlan:
     free: bool
 
 
+def unsigned_payouts(order_reference: str) -> QuerySet[Payout]:
+    """Select the payouts of an order that were asked for and are not signed."""
+    requested = Payout.objects.filter(owner_ref=order_reference, state=wallet_states.REQUESTED)
+    return requested.select_related("asset")
+
+
 def plan_refund(order: Order, outputs: Sequence[Deposit], address: str) -> RefundPlan:
     """Check whether a payment may go back to an address now, by reading alone: two statements.
 
@@ -108,7 +115,7 @@ def plan_refund(order: Order, outputs: Sequence[Deposit], address: str) -> Refun
     first = outputs[0]
     offered = refund_offered(state=order.state, hold=order.hold_reason, next_actor=order.next_actor)
     # An owner who has asked already took the offer: the turn is the machine's, and it stands.
-    asked = order.hold_reason == states.LIQUIDITY and order.choices.filter(deposit=first, done_at=None).exists()
+    asked = order.state in _OFFERS and order.choices.filter(deposit=first, done_at=None).exists()
     if not all(may_refund(output.disposition, output.state, offered=offered or asked) for output in outputs):
         raise RefundNotPossible
     target = check_customer_address(chain=first.chain, text=address, field="address")
@@ -122,13 +129,29 @@ def plan_refund(order: Order, outputs: Sequence[Deposit], address: str) -> Refun
     return RefundPlan(target, amount, fee, fees.cap, free)
 
 
-def refund_payment(order: Order, outputs: Sequence[Deposit], address: str, *, at: datetime, actor: str) -> Payout:
+_OFFERS = (states.EXCHANGING, states.PAYING)  # where a credited payment may go back, once that was offered
+
+
+def refund_payment(
+    order: Order,
+    outputs: Sequence[Deposit],
+    unsigned: Sequence[Payout],
+    address: str,
+    *,
+    at: datetime,
+    actor: str,
+) -> Payout:
     """Send a locked order's locked payment back, in the caller's transaction.
+
+    `unsigned`: the order's locked payouts that were asked for and not signed; what a credited payment was to pay is
+    rejected, so that only one of the two is ever paid.
 
     Raises: RefundNotPossible, AddressInvalid and kin, AddressIsOurs, DepositTooSmall; InsufficientFunds.
     """
     plan = plan_refund(order, outputs, address)
     first = outputs[0]
+    if plan.free and order.state == states.PAYING:
+        _call_back(order, unsigned, at)
     decide(outputs, wallet_states.REFUND, reason="refund_asked")
     also: tuple[str, ...] = ()
     if not order.refund_address:
@@ -153,6 +176,15 @@ def refund_payment(order: Order, outputs: Sequence[Deposit], address: str, *, at
         funded_by=[output.pk for output in outputs],
         at=at,
     )
+
+
+def _call_back(order: Order, unsigned: Sequence[Payout], at: datetime) -> None:
+    """Reject the order's payout, which waited in vain for a signature. Raises: RefundNotPossible when it has one."""
+    settling = [payout for payout in unsigned if payout.purpose.startswith(f"order:{order.reference}:")]
+    if len(settling) != 1 or settling[0].attempts.exists():
+        raise RefundNotPossible
+    reject_payout(settling[0], problem="refunded instead: it was not signed in time", at=at)
+    clear_payout_news(settling[0])
 
 
 def can_be_sent(amount: Money) -> bool:

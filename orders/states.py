@@ -30,7 +30,7 @@ ORDER = StateTable(
         # Back to AWAITING_DEPOSIT when the chain no longer knows the deposit; also here while a deposit is WAITING.
         CONFIRMING: frozenset({EXCHANGING, AWAITING_DEPOSIT, REFUNDING, EXPIRED}),
         EXCHANGING: frozenset({PAYING, REFUNDING, EXPIRED}),
-        PAYING: frozenset({SENT, COMPLETED, EXPIRED}),
+        PAYING: frozenset({SENT, COMPLETED, EXPIRED, REFUNDING}),  # REFUNDING: nothing was signed until the deadline
         SENT: frozenset({COMPLETED}),
         COMPLETED: frozenset(),
         EXPIRED: frozenset({CONFIRMING}),  # a late deposit re-enters

@@ -61,7 +61,7 @@ def turn_of(order: Order, state: str, at: datetime) -> Turn:
         if deposit is not None:
             return Turn(deposit.next_actor, deposit.deadline)
     if state in states.RESTING:
-        unpaid = _unpaid_debts(order.reference)
+        unpaid = _unpaid_debts(order.reference, exchanged=state == states.COMPLETED)
         if unpaid & _FAILED:
             return operators_turn(at)
         if unpaid:
@@ -72,12 +72,15 @@ def turn_of(order: Order, state: str, at: datetime) -> Turn:
 _FAILED = {wallet_states.REJECTED, wallet_states.REVERTED, wallet_states.IN_DOUBT}
 
 
-def _unpaid_debts(reference: str) -> set[str]:
-    """Return the states of the latest intents of the order's debts that no payment of ours has settled."""
+def _unpaid_debts(reference: str, *, exchanged: bool) -> set[str]:
+    """Return the states of the latest intents of the order's debts that no payment of ours has settled.
+
+    Where the exchange was taken back, its payout, rejected, is no debt any more.
+    """
     latest: dict[str, str] = {}
     paid = set()
     for purpose, state in Payout.objects.filter(owner_ref=reference).order_by("pk").values_list("purpose", "state"):
         latest[debt_of(purpose)] = state
         if state == wallet_states.CONFIRMED:
             paid.add(debt_of(purpose))
-    return {state for debt, state in latest.items() if debt not in paid}
+    return {s for debt, s in latest.items() if debt not in paid and (exchanged or debt.startswith("deposit:"))}

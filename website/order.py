@@ -18,6 +18,7 @@ from orders.models import Order
 from orders.offer import get_fees
 from orders.reads import DepositView, OrderView, build_view, find_order
 from orders.refund import can_be_sent
+from orders.trouble import find_trouble
 from wallets import states as wallet_states
 from website.owner import read_owner_token
 from website.wording import describe, received
@@ -102,6 +103,7 @@ def _context(order: Order, *, is_owner: bool, at: datetime) -> dict[str, Any]:
         "at": at,
         "executed": view.credited_send is not None and view.credited_send.minor != view.send.minor,
         "payable": is_owner and view.state in (states.AWAITING_DEPOSIT, states.EXPIRED) and not view.deposits,
+        "trouble": find_trouble(view),
         "asked": [d for d in view.deposits if d.choice and d.choice.open],
         "refunds": [_refund_choice(d, view) for d in view.deposits if f"refund:{d.id}" in view.may],
         "step_names": [_("Awaiting deposit"), _("Confirming"), _("Exchanging"), _("Sent")],

@@ -6,8 +6,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from orders import policy, states
+from orders import policy, states, trouble
 from orders.reads import DepositView, OrderView
+from orders.trouble import find_trouble
 from wallets import states as wallet_states
 from wallets.chains.networks import find_network
 
@@ -69,14 +70,83 @@ def why_waiting(reason: str) -> str:
         states.UNDERPAID: _("It is smaller than the agreed amount."),
         states.OVERPAID: _("It is larger than the agreed amount."),
         states.SECOND: _("This order already had its deposit; this is another one."),
-        "credited": _("Our reserve does not cover your payout yet. You can go on waiting, or have your deposit back."),
+        "credited": _(
+            "Your payout has not gone yet; that is our fault. You can go on waiting, or have your deposit back."
+        ),
     }
     return words.get(reason, _("It needs a decision."))
 
 
+# What keeps a payment of ours, a payout or a refund, from moving.
+_HELD: dict[str, tuple[Promise, Promise]] = {
+    trouble.CEILING: (
+        gettext_lazy("Our payment to you waits for an approval"),
+        gettext_lazy("It is more than leaves our wallet without a person looking at it. Nothing is wrong with it."),
+    ),
+    trouble.LANE: (
+        gettext_lazy("Our payment to you waits behind an earlier one"),
+        gettext_lazy("Payments on this network leave one after another; the network has not taken an earlier one yet."),
+    ),
+    trouble.STOPPED: (
+        gettext_lazy("Payments are stopped for a check"),
+        gettext_lazy("We stop all payments while something has to be looked at. Yours goes as soon as that is done."),
+    ),
+    trouble.FUNDING: (
+        gettext_lazy("Your deposit is being confirmed again"),
+        gettext_lazy("The network changed its latest blocks. Our payment goes once your deposit is confirmed again."),
+    ),
+    trouble.NETWORK: (
+        gettext_lazy("A network cannot be reached at the moment"),
+        gettext_lazy("Our connection to it is interrupted. Our payment goes by itself as soon as it is back."),
+    ),
+    trouble.FEE: (
+        gettext_lazy("The network is very busy"),
+        gettext_lazy("Its fees are far higher than usual. Our payment goes by itself as soon as they fall."),
+    ),
+    trouble.COINS: (
+        gettext_lazy("Waiting for our reserve"),
+        gettext_lazy("Our payment goes as soon as our wallet has been filled up."),
+    ),
+    trouble.LOST: (
+        gettext_lazy("The network took your deposit back"),
+        gettext_lazy(
+            "It changed its latest blocks. The deposit usually comes back by itself; our team is looking as well."
+        ),
+    ),
+    trouble.REFUND_COINS: (
+        gettext_lazy("Your refund waits for coins of ours"),
+        gettext_lazy("It is sent by itself as soon as they are there; our team has been told."),
+    ),
+}
+
+
+def _held(view: OrderView) -> Notice | None:
+    """Say what keeps the order from going on when that is none of its customer's doing."""
+    found = find_trouble(view)
+    if found is None or found.what not in _HELD or view.state == states.EXCHANGING:
+        return None
+    title, text = (str(words) for words in _HELD[found.what])
+    if view.state == states.PAYING and view.next_actor == states.CUSTOMER:
+        offer = _("You can go on waiting, or have your deposit back in full below.")
+        return Notice(title, f"{text} {offer}", "act")
+    return Notice(title, text, "wait")
+
+
+def what_then(code: str) -> str:
+    """Say what happens when a waiting order's time is over."""
+    words = {
+        trouble.REFUND: _("If it has not gone by then, you can have your deposit back in full."),
+        trouble.OUR_TEAM: _("After that our team takes care of it."),
+    }
+    return words.get(code, "")
+
+
 def describe(view: OrderView) -> Notice:
     """Say what an order's state means to its customer and what happens next."""
-    if view.next_actor == states.OPERATOR:
+    held = _held(view)
+    if held is not None:
+        return held
+    if view.next_actor == states.OPERATOR and view.hold_reason != states.LIQUIDITY:
         return Notice(
             _("Our team is looking at this order"),
             _("Nothing is lost. You do not need to do anything; this page shows the outcome."),

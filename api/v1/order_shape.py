@@ -10,6 +10,7 @@ from core.models import Asset
 from core.money import Money
 from orders import states
 from orders.reads import DepositView, OrderView, PayoutView
+from orders.trouble import find_trouble
 from ticker.catalogue import get_catalogue
 from ticker.rates import RateUnavailable
 from wallets import states as wallet_states
@@ -75,6 +76,20 @@ def _spoken(view: OrderView) -> dict[str, Any]:
         "hold_reason": view.hold_reason.lower() or None,
         "next_actor": view.next_actor or None,
         "deadline": instant(view.deadline) if view.deadline else None,
+        "waiting": _waiting(view),
+    }
+
+
+def _waiting(view: OrderView) -> dict[str, Any] | None:
+    """Return what an order waits for that does not go on by itself, for its owner."""
+    trouble = find_trouble(view) if view.is_owner else None
+    if trouble is None:
+        return None
+    return {
+        "for": trouble.what,
+        "since": instant(trouble.since),
+        "until": instant(trouble.until) if trouble.until else None,
+        "then": trouble.then or None,
     }
 
 

@@ -63,6 +63,7 @@ ORDER_KEYS = {
     "hold_reason",
     "next_actor",
     "deadline",
+    "waiting",
     "refund_address",
 }
 ADDRESS_KEYS = {"type", "name", "address", "currency_code", "destination_tag", "payment_id", "memo"}

@@ -8,16 +8,19 @@ from django.db import IntegrityError, transaction
 from embit import bech32
 
 from core.errors import DomainError
-from ledger.balances import get_floor_balance
+from ledger.balances import find_imbalances, get_balance, get_floor_balance
 from ledger.models import Entry
 from ledger.post import post_entry
 from ledger.reserve import release_entry, reserve_entry
 from orders import states
 from orders.choices import ask_for_refund, carry_out, carry_out_choices
+from orders.expire import escalate_overdue, offer_refunds
 from orders.models import Choice, Order
+from orders.payout import request_order_payout
 from orders.reads import build_view
 from tests.orders.conftest import NOW
-from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, follow, open_one, pay, reload
+from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, follow, open_one, pay, reload, send
+from wallets import states as wallet_states
 from wallets.models import ChainState, Deposit, Payout
 from wallets.states import REFUND, WAITING
 
@@ -173,3 +176,48 @@ def test_dust_is_one_line_and_hides_nothing() -> None:
     assert len(view.deposits) == 100
     dust = view.deposits[1]
     assert (dust.disposition, dust.count, dust.amount.minor, dust.txid) == ("DUST", 120, 120 * 40_000, "")
+
+
+def unsigned_for(hours: float) -> tuple[Order, Deposit, Payout]:
+    """Return a paid order whose payout waits for a signature, that many hours after it was asked for."""
+    order = open_one()
+    deposit = follow(pay(order))
+    assert request_order_payout(reference=order.reference, at=NOW)
+    later = NOW + timedelta(hours=hours)
+    escalate_overdue(at=later)
+    offer_refunds(at=later)
+    return order, deposit, Payout.objects.get()
+
+
+@pytest.mark.parametrize(("seconds", "offered"), [(-1, False), (0, False), (1, True)])
+def test_a_payout_that_nothing_signs_ends_in_a_free_refund(seconds: int, offered: bool) -> None:
+    order, deposit, payout = unsigned_for(6 + seconds / 3600)
+    assert (reload(order).next_actor == states.CUSTOMER) is offered
+    if not offered:
+        with pytest.raises(DomainError):
+            ask(order, deposit)
+        return
+    ask(order, deposit)
+
+    assert carry_all() == 1
+
+    payout.refresh_from_db()
+    refund = Payout.objects.exclude(pk=payout.pk).get()
+    assert (payout.state, refund.amount_minor) == (wallet_states.REJECTED, deposit.amount_minor)
+    assert reload(order).state == states.REFUNDING
+    assert get_balance(kind="customer", asset=order.get_asset, owner=order.reference).minor == 0
+    assert get_balance(kind="chain:reserved", asset=order.get_asset).minor == 0
+    assert not find_imbalances()
+    send(refund)
+    assert (reload(order).state, reload(order).next_actor) == (states.REFUNDED, states.NOBODY)
+
+
+def test_a_signature_closes_the_offer_and_a_refund_closes_the_payout() -> None:
+    order, deposit, payout = unsigned_for(7)
+    ask(order, deposit)
+    send(payout, wallet_states.SIGNED)  # it comes first
+    assert carry_all() == 0
+    choice = Choice.objects.get()
+    assert choice.outcome == "refund_not_possible"
+    send(payout)
+    assert (reload(order).state, Payout.objects.count()) == (states.COMPLETED, 1)

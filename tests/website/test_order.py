@@ -256,10 +256,39 @@ def test_offers_all_of_the_deposit_back_when_our_reserve_stays_empty(alice, orde
     with transaction.atomic():
         post_entry(reserve_entry(purpose="elsewhere", amount=spendable, at=NOW))
     request_order_payout(reference=order.reference, at=NOW)
-    assert "have your deposit back" not in page(alice.get(url(order)))
+    shown = page(alice.get(url(order)))
+    assert "Waiting for our reserve" in shown
+    assert "Since 23.11.2026 12:00 UTC." in shown
+    assert "If it has not gone by then, you can have your deposit back in full." in shown
+    assert "below you can have your deposit back" not in shown
 
     offer_refunds(at=NOW + timedelta(hours=7))
 
     shown = page(alice.get(url(order)))
     assert "We could not fill our reserve in time" in shown
     assert "<strong>2 LTC</strong>, all of it" in shown
+
+
+@pytest.mark.parametrize(
+    ("problem", "title", "russian"),
+    [
+        ("ceiling: x", "Our payment to you waits for an approval", "Наша выплата вам ждёт одобрения"),
+        ("frozen: x", "Payments are stopped for a check", "Выплаты остановлены для проверки"),
+        ("node_silent: x", "A network cannot be reached at the moment", "Сеть сейчас недоступна"),
+    ],
+)
+def test_says_what_keeps_a_payout_and_never_blames_the_reserve_for_a_chain(alice, order, problem, title, russian):
+    pay(order, order.send_minor)
+    request_order_payout(reference=order.reference, at=NOW)
+    Payout.objects.update(problem=problem)
+
+    shown = page(alice.get(url(order)))
+    assert title in shown
+    assert "reserve" not in shown.split('id="status-title"')[1].split("</section>")[0]
+    assert "Until 23.11.2026 18:00 UTC at the latest." in shown
+    assert russian in page(alice.get(f"/ru/order/{order.reference}/"))
+
+    offer_refunds(at=NOW + timedelta(hours=7))
+    shown = page(alice.get(url(order)))
+    assert "have your deposit back in full below" in shown
+    assert "Send it back" in shown

@@ -18,6 +18,7 @@ register.filter("event_name", describe_reason)
 register.filter("payout_state", wording.payout_state)
 register.filter("deposit_state", wording.deposit_state)
 register.filter("why_waiting", wording.why_waiting)
+register.filter("what_then", wording.what_then)
 
 
 @register.filter
