@@ -109,6 +109,12 @@ RIGHTS: dict[str, dict[str, str]] = {
         "operator": "S I U(lifted_at lifted_by lifted_because)",
     },
     "wallets_reconciliation": {"web": "S", "worker": "S", "chain": "S I U", "operator": "S"},
+    "wallets_housemovement": {
+        "web": "S",
+        "worker": "S",
+        "chain": "S U(block_height left_minor)",
+        "operator": "S I U(block_height booked_at booked_by)",
+    },
     # orders
     "orders_order": {
         "web": f"S I U({_ASKED})",

@@ -9,7 +9,18 @@ from django.http import HttpRequest
 from core.assets import list_assets
 from core.read_only import ReadOnlyAdmin, ReadOnlyInline, amount
 from wallets import states
-from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout, Quarantine, Reconciliation
+from wallets.models import (
+    Address,
+    Attempt,
+    ChainState,
+    Coin,
+    Deposit,
+    Freeze,
+    HouseMovement,
+    Payout,
+    Quarantine,
+    Reconciliation,
+)
 
 MAX_FOUND = 100
 
@@ -198,3 +209,25 @@ class ReconciliationAdmin(ReadOnlyAdmin):
         "said",
     )
     list_select_related = ("asset",)
+
+
+@admin.register(HouseMovement)
+class HouseMovementAdmin(ReadOnlyAdmin):
+    """Transactions that a person made by hand."""
+
+    list_display = (
+        "txid",
+        "chain",
+        "kind",
+        "said_at",
+        "said_by",
+        "block_height",
+        "left_minor",
+        "booked_at",
+        "booked_by",
+    )
+    search_help_text: ClassVar[str] = "A transaction id"
+
+    def find(self, queryset: QuerySet[HouseMovement], term: str) -> QuerySet[HouseMovement]:
+        """Find by transaction."""
+        return queryset.filter(txid=term)

@@ -457,3 +457,23 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.asset_id} at {self.height}"
+
+
+class HouseMovement(models.Model):
+    """A transaction of ours that a person made by hand: announced before it is mined, or booked afterwards; each once."""
+
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    kind = models.CharField(max_length=12)
+    said_at = models.DateTimeField()
+    said_by = models.CharField(max_length=64)
+    block_height = models.BigIntegerField(null=True, blank=True)
+    left_minor = MinorField(null=True, blank=True)  # what our addresses hold less by it, its fee included, once mined
+    booked_at = models.DateTimeField(null=True, blank=True)
+    booked_by = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("chain", "txid"), name="house_movement_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.chain} {self.txid}"

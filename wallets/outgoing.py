@@ -11,6 +11,7 @@ from wallets.chains.protocol import Block, Tx
 from wallets.freeze import freeze
 from wallets.models import Address, Attempt, ChainState, Coin, CoinHold, NonceHold, Payout
 from wallets.payouts import debt_of
+from wallets.safety.house import forget_mined, note_mined
 from wallets.scan_state import native_asset
 from wallets.signer.evidence import note_evidence
 
@@ -23,8 +24,10 @@ def note_outgoing(*, chain: str, block: Block, at: datetime) -> None:
     }
     for txid, attempt in ours.items():
         _mark_mined(attempt, by_txid[txid], block)
-    _mark_spent(chain, block, set(ours), at)
-    _watch_senders(chain, block, set(ours), at)
+    # What a person announced is no theft, and neither is what was booked already and is read once more.
+    explained = set(ours) | note_mined(chain=chain, txs=by_txid, height=block.height)
+    _mark_spent(chain, block, explained, at)
+    _watch_senders(chain, block, explained, at)
 
 
 def _mark_mined(attempt: Attempt, tx: Tx, block: Block) -> None:
@@ -112,6 +115,7 @@ def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
         attempt.block_height, attempt.block_hash, attempt.reverted = None, "", False
         attempt.next_send_at, attempt.answer = at, "reorganised"
         attempt.save(update_fields=("block_height", "block_hash", "reverted", "next_send_at", "answer"))
+    forget_mined(chain=chain, above=above)
     Coin.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)
     Coin.objects.filter(chain=chain, void_height__gt=above).update(void_txid="", void_height=None)
     NonceHold.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)

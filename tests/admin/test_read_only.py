@@ -21,7 +21,18 @@ from ledger.models import Entry, LedgerAccount
 from ledger.post import Leg, NewEntry, post_entries
 from orders.models import Order, Transition
 from ticker.models import MarketRate, MarketState, Observation, Round
-from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Freeze, Payout, Quarantine
+from wallets.models import (
+    Address,
+    Attempt,
+    ChainState,
+    Coin,
+    Deposit,
+    Freeze,
+    HouseMovement,
+    Payout,
+    Quarantine,
+    Reconciliation,
+)
 
 SHOWN = (
     Order,
@@ -33,6 +44,8 @@ SHOWN = (
     Freeze,
     Quarantine,
     ChainState,
+    Reconciliation,
+    HouseMovement,
     Entry,
     LedgerAccount,
     Round,
@@ -41,6 +54,7 @@ SHOWN = (
 )
 OPERATOR = re.compile(r'FROM "(django_session|accounts_user)"')
 COUNTS = re.compile(r"\bCOUNT\(", re.IGNORECASE)
+RECONCILED = ("LTC", "ETH", "BTC", "DOGE")
 MARKETS = ("ETH-USD", "LTC-USD", "BTC-USD", "USDT-USD", "DOGE-USD")
 
 
@@ -140,6 +154,19 @@ def make_rows(db):
             Freeze.objects.create(scope="LTC", reason=f"drill {n}", frozen_at=when, frozen_by="operator")
             Quarantine.objects.create(chain="ethereum", what="token", txid=txid(n), problem="a token", at=when)
             ChainState.objects.create(code=f"chain{n}", height=n)
+            HouseMovement.objects.create(
+                chain="litecoin", txid=txid(-n - 1), kind="withdrawal", said_at=when, said_by="operator"
+            )
+            if n < len(RECONCILED):
+                zero = dict.fromkeys(
+                    ("on_chain", "in_books", "deposits_in_flight", "payouts_in_flight", "difference"), 0
+                )
+                Reconciliation.objects.create(
+                    asset_id=RECONCILED[n],
+                    at=when,
+                    height=n,
+                    **{f"{name}_minor": minor for name, minor in zero.items()},
+                )
             asked = Round.objects.create(at=when)
             Observation.objects.create(
                 round=asked, market_id=MARKETS[n % 5], source="kraken", received_at=when, verdict="ok"

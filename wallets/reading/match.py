@@ -16,6 +16,7 @@ from wallets import states
 from wallets.chains.protocol import Block, FeeQuote, Movement, Tx
 from wallets.models import Address, Attempt, Deposit, Quarantine, RawTx
 from wallets.reading.quarantine import ROW_FAULTS, set_aside
+from wallets.safety.house import list_announced
 from wallets.scan_state import native_asset
 
 T = TypeVar("T")
@@ -81,6 +82,7 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
     chain = sight.chain
     txids = {tx.txid for tx, _ in paying}
     own = set(Attempt.objects.filter(chain=chain, txid__in=txids).values_list("txid", flat=True))
+    own |= list_announced(chain=chain, txids=txids)
     known = {(row.txid, row.position): row for row in Deposit.objects.filter(chain=chain, txid__in=txids).defer("raw")}
     owners = {addresses[movement.address].owner_ref for _, movement in paying}
     replaced = _replaced(chain, owners, sight.mempool) if sight.mempool else set()

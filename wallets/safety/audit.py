@@ -21,6 +21,7 @@ from wallets.payouts import debt_of
 Row = TypeVar("Row", bound=Model)
 
 STEP = 200  # rows that are over, looked at per turn
+_COMES_TO = ("chain:spendable", "chain:unswept", "unidentified")
 _SETTLE, _REFUND = ":settle", ":refund"
 
 
@@ -93,9 +94,12 @@ def _is_ours(address: Address) -> bool:
 
 
 def _booked(references: list[str], *, kind: str | None) -> dict[str, int]:
-    """Return by entry what it put on our side: the positive postings of `kind`, or of any chain account. One statement."""
+    """Return by entry what it put on our side: the positive postings of `kind`, or of any account a deposit comes from.
+
+    Those are the chain's, and what was unidentified until a person assigned it. One statement.
+    """
     postings = Posting.objects.filter(entry__reference__in=references, amount_minor__gt=0)
-    postings = postings.filter(account__kind=kind) if kind else postings.filter(account__kind__startswith="chain:")
+    postings = postings.filter(account__kind=kind) if kind else postings.filter(account__kind__in=_COMES_TO)
     found: dict[str, int] = {}
     for reference, minor in postings.values_list("entry__reference", "amount_minor"):
         found[reference] = found.get(reference, 0) + int(minor)

@@ -22,7 +22,7 @@ from ledger.post import Leg, NewEntry, post_entry
 from wallets import states
 from wallets.chains.protocol import Chain
 from wallets.freeze import ensure_frozen
-from wallets.models import Address, Attempt, ChainState, Coin, Deposit, Reconciliation
+from wallets.models import Address, Attempt, ChainState, Coin, Deposit, HouseMovement, Reconciliation
 from wallets.safety.audit import Cursors, find_forgeries
 from wallets.scan_state import native_asset
 
@@ -50,7 +50,7 @@ class Comparison:
     on_chain: Money
     in_books: Money
     deposits_in_flight: Money  # mined, not yet booked
-    payouts_in_flight: Money  # mined, not yet settled, fees included
+    payouts_in_flight: Money  # mined, not yet settled or booked, fees included
     difference: Money
     strange: Held = field(default_factory=dict)
     forgeries: tuple[str, ...] = ()
@@ -179,9 +179,11 @@ def _compare(
     mined = Attempt.objects.filter(chain=chain, block_height__isnull=False).exclude(
         payout__state__in=(states.CONFIRMED, states.REVERTED)
     )
-    paid = mined.filter(reverted=False).aggregate(total=Sum("payout__amount_minor"))["total"] or 0
+    paid = mined.filter(reverted=False, pays=True).aggregate(total=Sum("payout__amount_minor"))["total"] or 0
     fees = mined.aggregate(total=Sum(F("mined_fee_minor")))["total"] or 0
-    going = Money(int(paid) + int(fees), asset)
+    house = HouseMovement.objects.filter(chain=chain, block_height__isnull=False, booked_at=None)
+    moved = house.aggregate(total=Sum("left_minor"))["total"] or 0
+    going = Money(int(paid) + int(fees) + int(moved), asset)
     return Comparison(
         chain=chain,
         height=height,
