@@ -90,8 +90,10 @@ def _of_payouts(case: Case) -> list[Next]:
             moves.append(Next(states.MACHINE, "notes that it arrived"))
         elif payout.state == wallet_states.IN_DOUBT:
             moves.append(Next(states.MACHINE, "follows what the chain decides"))
-            moves.append(Next(states.OPERATOR, "reconcile, then freeze --lift: a spending that this site did not sign"))
+            moves.append(Next(states.OPERATOR, f"payout {payout.id}: --paid-by or --again, by what the chain shows"))
         elif payout.state in (wallet_states.REJECTED, wallet_states.REVERTED):
+            if payout.state == wallet_states.REVERTED:
+                moves.append(Next(states.OPERATOR, f"payout {payout.id} --again"))
             moves.append(elsewhere)
     return moves
 

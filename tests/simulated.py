@@ -90,13 +90,17 @@ class SimulatedNode(FakeChain):
         return sum(values) - sum(move.minor for move in held.tx.movements)
 
     def _take(self, raw: str) -> Sent | Refused:
-        if self.dear and not self.has_nonces:
-            try:
-                new = self.rules.read(raw)
-            except Exception:  # noqa: BLE001 -- the parser raises many kinds; the simulated chain says what is wrong
-                return super()._take(raw)
-            known = new.tx.txid in self.pool or any(tx.txid == new.tx.txid for b in self.blocks for tx in b.txs)
-            if not known and not self._taken([new]):
+        if self.has_nonces:
+            return super()._take(raw)
+        try:
+            new = self.rules.read(raw)
+        except Exception:  # noqa: BLE001 -- the parser raises many kinds; the simulated chain says what is wrong
+            return super()._take(raw)
+        mined = [tx for block in self.blocks for tx in block.txs]
+        if new.tx.txid not in self.pool and all(tx.txid != new.tx.txid for tx in mined):
+            if new.claims & {outpoint for tx in mined for outpoint in tx.spends}:  # the faucet's own coins, too
+                return Refused("-25", "bad-txns-inputs-missingorspent")
+            if not self._taken([new]):
                 return Refused("-26", "mempool min fee not met")
         return super()._take(raw)
 

@@ -113,7 +113,7 @@ def test_the_commands_of_the_moves_exist() -> None:
         for move in next_moves(case)
         if move.actor == "operator"
     }
-    assert named - {"fills"} == {"refund", "write_off", "redirect", "reconcile"}
+    assert named - {"fills"} == {"refund", "write_off", "redirect", "payout"}
     assert named - {"fills"} <= set(known)
 
 

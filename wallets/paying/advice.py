@@ -9,7 +9,7 @@ from wallets.models import Attempt
 from wallets.signer.advice import Advice
 
 
-def gather_advice(node: Chain, *, at: datetime) -> Advice:
+def gather_advice(node: Chain, *, at: datetime, by: str = "machine", because: str = "") -> Advice:
     """Return what holds for every payout of a chain at this moment; `gas` is left 0, it depends on the target.
 
     Raises: ChainError.
@@ -28,6 +28,8 @@ def gather_advice(node: Chain, *, at: datetime) -> Advice:
         balance_minor=node.balance([house])[house] if node.has_nonces else None,
         in_mempool=() if node.has_nonces else _ours_in_mempool(node),
         at_iso=at.isoformat(),
+        by=by,
+        because=because,
     )
 
 

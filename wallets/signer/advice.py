@@ -26,6 +26,8 @@ class Advice:
     balance_minor: int | None  # what the house's sender holds, by mined transactions
     in_mempool: tuple[str, ...]
     at_iso: str  # the worker's clock
+    by: str = "machine"  # who asks; a person's name, with the reason, for what a machine must not decide
+    because: str = ""
 
     @property
     def has_nonces(self) -> bool:

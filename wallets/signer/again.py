@@ -10,13 +10,13 @@ from wallets.signer.death import final_height, list_alive
 from wallets.signer.evidence import note_evidence
 
 
-def reopen(payout_id: int, advice: Advice, *, by: str = "machine", because: str = "") -> Outcome:
+def reopen(payout_id: int, advice: Advice) -> Outcome:
     """Put a payout whose attempts are all proven dead back to REQUESTED. Locks the lane and the payout; safe to repeat.
 
-    A payout in doubt is reopened only when a person says so (`by`), because what took its coins may have paid the debt.
+    A payout in doubt is reopened only when a person says so (`advice.by`), because what took its coins may have paid the debt.
     Its holds stay: they belong to this payout for ever.
     """
-    open_states = [states.SIGNED, states.BROADCAST] + ([states.IN_DOUBT] if by != "machine" else [])
+    open_states = [states.SIGNED, states.BROADCAST] + ([states.IN_DOUBT] if advice.by != "machine" else [])
     with transaction.atomic():
         (lanes, payouts) = lock_rows(
             ChainState.objects.filter(code=advice.chain),
@@ -34,5 +34,5 @@ def reopen(payout_id: int, advice: Advice, *, by: str = "machine", because: str 
         payout.save(update_fields=("state", "signed_at", "tried_at", "news", "problem"))
         Attempt.objects.filter(payout=payout).update(next_send_at=None, answer="dead")
         Coin.objects.filter(attempt__payout=payout).update(usable=False)
-        note_evidence(payout, at=advice.at, by=by, code="reopened", words=because or payout.problem)
+        note_evidence(payout, at=advice.at, by=advice.by, code="reopened", words=advice.because or payout.problem)
         return Outcome(code="reopened", words=payout.problem)
