@@ -52,6 +52,8 @@ def deposit_state(deposit: DepositView) -> str:
     """Say where a deposit of the customer's is."""
     if deposit.state == wallet_states.REMOVED:
         return _("no longer in the chain")
+    if deposit.choice and deposit.choice.open:
+        return _("refund requested")
     words = {
         wallet_states.CREDIT: _("exchanged"),
         wallet_states.WAITING: _("waiting for your decision"),
