@@ -1,5 +1,6 @@
 """The funded exchange of a test: `simulated` on chains in memory, rolled back afterwards; `on_nodes` with real commits."""
 
+import contextlib
 import json
 import secrets
 from collections.abc import Iterator
@@ -64,10 +65,9 @@ def find_faults() -> list[tuple[str, str]]:
         return list(cursor.fetchall())
 
 
-@pytest.fixture
-def simulated(db: None, tmp_path: Path, settings: LazySettings) -> Iterator[SimulatedExchange]:
-    """A funded exchange on simulated chains. Its constraints and its books must hold afterwards, whatever the test did."""
-    make_keys(tmp_path, settings, b"\x05" * 32)
+@contextlib.contextmanager
+def _funded() -> Iterator[SimulatedExchange]:
+    """Open a simulated exchange, whose clock is everybody's; afterwards its books must hold, whatever the test did."""
     site = SimulatedExchange(clock.now())
     with clock.clock_reads(site.now):
         site.mine(1)
@@ -77,7 +77,23 @@ def simulated(db: None, tmp_path: Path, settings: LazySettings) -> Iterator[Simu
         site.fund("ethereum", 100 * 10**18)
         site.price()
         yield site
-    with connection.cursor() as cursor:
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
     assert find_imbalances() == []
     assert find_faults() == []
+
+
+@pytest.fixture
+def simulated(db: None, tmp_path: Path, settings: LazySettings) -> Iterator[SimulatedExchange]:
+    """A funded exchange on simulated chains, in a transaction that is rolled back; its constraints must hold, too."""
+    make_keys(tmp_path, settings, b"\x05" * 32)
+    with _funded() as site:
+        yield site
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@pytest.fixture
+def simulated_committed(committed_db: None, tmp_path: Path, settings: LazySettings) -> Iterator[SimulatedExchange]:
+    """The same with real commits: for what one transaction would make slow or hide."""
+    make_keys(tmp_path, settings, b"\x06" * 32)
+    with _funded() as site:
+        yield site

@@ -49,7 +49,7 @@ def machine(tmp_path):
 
 @pytest.fixture
 def ci(machine):
-    for name in ("bin/lint", "bin/test", ".venv/bin/python"):
+    for name in ("bin/lint", "bin/test", "bin/nightly", ".venv/bin/python"):
         machine.program(name, "true")
     machine.program("bin/rehearse", "echo rehearsing; exit ${REHEARSED:-0}")
     return machine
