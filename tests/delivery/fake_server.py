@@ -203,7 +203,7 @@ class FakeServer:
             **{f"NEW_{name}_IMAGE": image(name.lower()) for name in ("NGINX", "POSTGIS", "REDIS")},
         }
         names = "ALLOWED_HOSTS DRAIN_SECONDS GUNICORN_PORT SECRET_KEY DATABASE_CONTAINER LOG_LEVEL"
-        names += " APP_DB_PASSWORD RENEW_SECONDS API_REQUESTS_PER_MINUTE"
+        names += " APP_DB_PASSWORD RENEW_SECONDS API_REQUESTS_PER_MINUTE PROXY_NETWORKS"
         head = f"SITE_NAMES='{names}'\nSTAGE='{stage}'\nCOMMIT={commit}\n"
         parts = "".join(path.read_text() for path in sorted((ROOT / "bin/lib/deploy/server").glob("*.sh")))
         return subprocess.run(

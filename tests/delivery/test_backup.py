@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -184,7 +185,7 @@ def make_chain(site, *, account, next_index):
         f"ChainState.objects.create(code='litecoin', account={account}, next_index={next_index})"
     )
     subprocess.run(
-        [ROOT / ".venv" / "bin" / "python", "manage.py", "shell", "-c", code],
+        [sys.executable, "manage.py", "shell", "-c", code],
         cwd=ROOT, env=os.environ | site.variables, check=True, capture_output=True, timeout=60,
     )  # fmt: skip
 

@@ -231,6 +231,7 @@ def test_the_configuration_of_nginx_comes_back_too(serving):
         ({"nginx": True}, {}, "nginx.conf test failed"),
         ({}, {"DEPLOY_NEEDED_MB": "999999999"}, "a deploy needs 999999999"),
         ({}, {"GUNICORN_PORT": "8001"}, "GUNICORN_PORT is another than nginx runs with"),
+        ({}, {"PROXY_NETWORKS": "10.0.0.0/8"}, "PROXY_NETWORKS is another than nginx runs with"),
         ({}, {"PORTS_PARAM": "-p 81:80"}, "PORTS_PARAM is another than nginx runs with"),
     ],
 )

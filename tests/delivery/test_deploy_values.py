@@ -84,6 +84,8 @@ def test_all_missing_variables_are_named_at_once_and_the_old_spelling_with_a_hin
         ("API_REQUESTS_PER_MINUTE", "0"),
         ("DRAIN_SECONDS", "-1"),
         ("RENEW_SECONDS", "12h"),
+        ("PROXY_NETWORKS", "everybody"),
+        ("PROXY_NETWORKS", "10.0.0.0/8; return 200"),
         ("HEALTH_SECONDS", "3 min"),
         ("DEPLOY_NEEDED_MB", "2GB"),
         ("STATIC_KEEP_HOURS", "0"),
@@ -114,6 +116,7 @@ def test_a_value_of_the_wrong_shape_is_named(output, name, value):
         ("DEST_HOST_ADDR", "[2001:db8::7]:2222"),
         ("VOLUMES_PARAM", "-v /a:/b -v named:/c:ro"),
         ("PORTS_PARAM", "-p 127.0.0.1:8080:80 -p 8443:443/tcp"),
+        ("PROXY_NETWORKS", "10.0.0.0/8, 2001:db8::/32"),
     ],
 )
 def test_a_value_of_the_right_shape_is_taken(output, name, value):

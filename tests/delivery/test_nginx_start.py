@@ -212,6 +212,55 @@ def test_an_address_gets_ten_times_what_the_app_allows_and_then_429_in_the_shape
     assert site.ask("/api/v1/orders/").status == 200
 
 
+ENGINES = "10.0.0.0/8, 172.16.0.0/12 192.168.0.0/16"  # where Docker makes its networks
+
+
+def test_a_balancer_is_believed_and_a_network_of_ipv6_is_one_caller(tmp_path):
+    site = Site(tmp_path, API_REQUESTS_PER_MINUTE="1", PROXY_NETWORKS=ENGINES)
+    make_certificate(site.etc / "ssl")
+
+    def statuses(*callers):
+        return [site.ask("/", X_Forwarded_For=caller).status for caller in callers]
+
+    try:
+        start(site)
+        seen = site.ask("/", X_Forwarded_For="6.6.6.6, 203.0.113.5, 10.0.0.7").json()["headers"]
+        assert seen["x-forwarded-for"] == "203.0.113.5"
+        # One at once and another in ten a minute: the third in a moment is too many.
+        assert statuses("2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::3")[2] == 429
+        assert statuses("2001:db8:1:3::1", "2001:db8:1:4::1", "2001:db8:1:5::1") == [200] * 3
+        assert statuses("198.51.100.1", "198.51.100.2", "198.51.100.3") == [200] * 3
+        assert statuses("1.1.1.1, 198.51.100.9", "2.2.2.2, 198.51.100.9", "3.3.3.3, 198.51.100.9")[2] == 429
+    finally:
+        site.remove()
+
+
+def test_without_networks_of_proxies_nobody_is_believed(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+
+    assert site.ask("/", X_Forwarded_For="203.0.113.5").json()["headers"]["x-forwarded-for"] != "203.0.113.5"
+
+
+def test_listens_on_ipv6_where_the_kernel_has_it(site):
+    make_certificate(site.etc / "ssl")
+    start(site)
+
+    listening = docker("exec", f"{site.name}-nginx", "sh", "-c", "cat /proc/net/tcp6 2>/dev/null || true")
+    has_it = docker("exec", f"{site.name}-nginx", "sh", "-c", "test -s /proc/net/if_inet6 && echo yes || true")
+
+    assert [f"{'0' * 32}:{port:04X}" in listening for port in (80, 443)] == [has_it == "yes"] * 2
+
+
+def test_refuses_networks_that_are_none(tmp_path):
+    site = Site(tmp_path, PROXY_NETWORKS="10.0.0.0/8, everybody")
+    make_certificate(site.etc / "ssl")
+    try:
+        assert "PROXY_NETWORKS has 'everybody', which is no network." in refusal(site)
+    finally:
+        site.remove()
+
+
 def test_the_app_is_asked_at_the_port_it_was_given(tmp_path):
     site = Site(tmp_path, GUNICORN_PORT="8001")
     make_certificate(site.etc / "ssl")

@@ -40,6 +40,8 @@ check_values() {
     check_number DRAIN_SECONDS "$DRAIN_SECONDS" 0
     check_numbers API_REQUESTS_PER_MINUTE RENEW_SECONDS HEALTH_SECONDS DEPLOY_NEEDED_MB DEPLOY_WAIT_SECONDS STATIC_KEEP_HOURS \
         POSTGIS_WAIT_SECONDS SCHEMA_WAIT_SECONDS BACKUP_KEEP GUNICORN_WORKERS GUNICORN_THREADS PROMISES_PER_CLIENT PROMISED_SHARE_PERCENT
+    [[ ${PROXY_NETWORKS:-} =~ ^([0-9a-fA-F.:]+(/[0-9]{1,3})?[,\ ]*)*$ ]] ||
+        fail "PROXY_NETWORKS is '$PROXY_NETWORKS', no list of networks such as 10.0.0.0/8,2001:db8::/32."
     check_pairs VOLUMES_PARAM -v "^[^:'\"]+(:[^:'\"]+){1,2}$"
     check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
 }

@@ -14,7 +14,8 @@ check_nginx() {
 
 try_nginx() {
     docker run --rm --network none --env GUNICORN_PORT="$GUNICORN_PORT" \
-        --env API_REQUESTS_PER_MINUTE="${API_REQUESTS_PER_MINUTE:-300}" --tmpfs /run --volume "$STAGE/nginx:/etc/nginx:ro" \
+        --env API_REQUESTS_PER_MINUTE="${API_REQUESTS_PER_MINUTE:-300}" --env PROXY_NETWORKS="${PROXY_NETWORKS:-}" --tmpfs /run \
+        --volume "$STAGE/nginx:/etc/nginx:ro" \
         --volume "$NEXCHANGE_ROOT/etc/nginx/ssl:/etc/nginx/ssl:ro" --volume "$NEXCHANGE_ROOT/letsencypt:/etc/letsencrypt:ro" \
         "$NGINX_IMAGE" "$@"
 }

@@ -29,7 +29,7 @@ keep_services() {
 # said before anything is done, not found out by customers.
 check_front() {
     local name now before
-    local -A default=([GUNICORN_PORT]=8000 [API_REQUESTS_PER_MINUTE]=300 [RENEW_SECONDS]=43200)
+    local -A default=([GUNICORN_PORT]=8000 [API_REQUESTS_PER_MINUTE]=300 [RENEW_SECONDS]=43200 [PROXY_NETWORKS]='')
     if [[ -z $OLD_IMAGE || ${DEPLOY_SERVICES:-no} == yes ]]; then return 0; fi
     for name in "${!default[@]}"; do
         now=${!name:-${default[$name]}} before=$(good_value "$name")
