@@ -1,24 +1,9 @@
 """Makes the first person who may enter the admin site, from what the operator set; never a second time."""
 
-from django.contrib.auth.password_validation import (
-    CommonPasswordValidator,
-    MinimumLengthValidator,
-    NumericPasswordValidator,
-    PasswordValidator,
-    UserAttributeSimilarityValidator,
-    validate_password,
-)
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from accounts.models import User
-
-SHORTEST_PASSWORD = 12
-VALIDATORS: list[PasswordValidator] = [
-    MinimumLengthValidator(SHORTEST_PASSWORD),
-    CommonPasswordValidator(),
-    NumericPasswordValidator(),
-    UserAttributeSimilarityValidator(),
-]
 
 
 class UnsafeSuperuser(Exception):
@@ -38,7 +23,7 @@ def ensure_superuser(*, username: str, email: str, password: str) -> bool:
             "DJANGO_SUPERUSER_USERNAME is set, DJANGO_SUPERUSER_PASSWORD is not: there is no default."
         )
     try:
-        validate_password(password, User(username=username, email=email), VALIDATORS)
+        validate_password(password, User(username=username, email=email))
     except ValidationError as error:
         raise UnsafeSuperuser(f"DJANGO_SUPERUSER_PASSWORD: {' '.join(error.messages)}") from error
     User.objects.create_superuser(username=username, email=email, password=password)

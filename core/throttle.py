@@ -57,7 +57,7 @@ class _OwnCount:
             return self._counts[who]
 
 
-_own = _OwnCount()
+_own: dict[int, _OwnCount] = {}  # by length of window
 _asks_again_at_ns = 0  # of the monotonic clock
 
 
@@ -69,15 +69,20 @@ def _redis(url: str) -> Redis:
 
 def count_request(*, who: str, at_s: int) -> None:
     """Count one request of `who` in the minute of `at_s` (whole seconds since 1970). Raises: TooManyRequests."""
-    window, second = divmod(at_s, WINDOW_S)
-    count = _count_in_redis(f"{KEYS}:{who}:{window}")
+    count_up(who=who, at_s=at_s, window_s=WINDOW_S, most=settings.API_REQUESTS_PER_MINUTE)
+
+
+def count_up(*, who: str, at_s: int, window_s: int, most: int) -> None:
+    """Count one of whatever `who` names in the window of `at_s`, of which `most` are allowed. Raises: TooManyRequests."""
+    window, second = divmod(at_s, window_s)
+    count = _count_in_redis(f"{KEYS}:{who}:{window}", 2 * window_s)
     if count is None:
-        count = _own.add(who=who, window=window)
-    if count > settings.API_REQUESTS_PER_MINUTE:
-        raise TooManyRequests(retry_after_s=WINDOW_S - second)
+        count = _own.setdefault(window_s, _OwnCount()).add(who=who, window=window)
+    if count > most:
+        raise TooManyRequests(retry_after_s=window_s - second)
 
 
-def _count_in_redis(key: str) -> int | None:
+def _count_in_redis(key: str, keep_s: int) -> int | None:
     """Return how many requests `key` has with this one, or None while Redis does not answer."""
     global _asks_again_at_ns  # noqa: PLW0603 -- one fact of the process; a race costs one more question
     if time.monotonic_ns() < _asks_again_at_ns:
@@ -86,7 +91,7 @@ def _count_in_redis(key: str) -> int | None:
     try:
         count = int(client.incr(key))
         if count == 1:
-            client.expire(key, 2 * WINDOW_S)
+            client.expire(key, keep_s)
     except RedisError as error:
         _asks_again_at_ns = time.monotonic_ns() + REST_S * 10**9
         logger.warning("Redis does not answer, each process counts requests by itself: %s", error)

@@ -83,7 +83,8 @@ def at() -> Iterator[datetime]:
 
 def forget_requests_here() -> None:
     """Forget what this process counted without Redis, and that Redis did not answer."""
-    throttle._own, throttle._asks_again_at_ns = throttle._OwnCount(), 0
+    throttle._own.clear()
+    throttle._asks_again_at_ns = 0
 
 
 def forget_requests() -> None:

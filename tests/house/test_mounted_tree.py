@@ -6,7 +6,14 @@ from tests.sources import ROOT
 
 # bin/lock and the making of the environment itself are for a developer's machine; the others make such a folder to test it.
 OWN = {
-    *("bin/lock", "bin/lib/dependencies.sh", "bin/lib/steps.sh", "bin/lib/images.sh", "bin/steps/settings", "bin/lib/wercker/pipelines.py"),
+    *(
+        "bin/lock",
+        "bin/lib/dependencies.sh",
+        "bin/lib/steps.sh",
+        "bin/lib/images.sh",
+        "bin/steps/settings",
+        "bin/lib/wercker/pipelines.py",
+    ),
     *("tests/delivery/test_ci.py", "tests/delivery/test_steps.py", "tests/house/test_mounted_tree.py"),
 }
 NAMED = re.compile(r"(?<!:-)\.venv(/bin|\"? / \"bin)")
