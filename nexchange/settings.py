@@ -192,7 +192,6 @@ TICKER_ROUND = {  # what a market asks of its prices is in fixtures/markets.json
 TICKER_KEEP = {"observations_h": 24, "all_rates_h": 24, "thinned_rate_s": 300, "rates_days": 90}
 
 # --- Orders ----------------------------------------------------------------------------------------------------------
-QUOTE_SECONDS = 60
 PROMISES_PER_CLIENT = env.int("PROMISES_PER_CLIENT", default=10)  # open unfunded orders of one client network at a time
 PROMISED_SHARE_PERCENT = env.int(
     "PROMISED_SHARE_PERCENT", default=50

@@ -13,6 +13,9 @@ BPS = 10_000  # basis points in a whole
 # stay within it; whoever sends a tenth less wanted something else and is asked. In basis points (1/10,000).
 TOLERANCE_BPS = 50
 
+# How long a price on the page may be accepted: long enough to type an address, too short to wait for a better market.
+QUOTE_WINDOW = timedelta(seconds=60)
+
 # How long a fixed rate waits for the payment: long enough to open a wallet and to pass its checks.
 PAYMENT_WINDOW = timedelta(minutes=20)
 

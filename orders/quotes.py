@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from core.assets import get_asset
 from core.errors import DomainError
 from core.money import Money
+from orders import policy
 from orders.offer import Limits, Offer, get_offer
 from orders.pricing import Terms, price_get, price_send
 
@@ -123,7 +124,7 @@ def price_amount(offer: Offer, *, send: str | None = None, get: str | None = Non
         network_fee=terms.network_fee,
         fee_cap=terms.fee_cap,
         made_at=at,
-        expires_at=at + timedelta(seconds=settings.QUOTE_SECONDS),
+        expires_at=at + policy.QUOTE_WINDOW,
         rate_at=terms.rate_at,
     )
 

@@ -10,6 +10,7 @@ from django.utils import translation
 
 from core.states import StateTable
 from orders import policy, states
+from orders.actions import may_set_payout_address, refund_offered
 from wallets.states import DEPOSIT, DISPOSITION, PAYOUT
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "STATES.md"
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 def render() -> str:
     """Return the whole page."""
     with translation.override("en"):
-        parts = [_INTRO, _faces(), _moves(states.ORDER, "Order"), _EXCEPTIONS]
+        parts = [_INTRO, _faces(), _moves(states.ORDER, "Order"), _EXCEPTIONS, _actions()]
         parts += [_moves(DEPOSIT, "Deposit"), _moves(DISPOSITION, "Disposition of a deposit"), _moves(PAYOUT, "Payout")]
     return "\n".join(parts)
 
@@ -47,6 +48,26 @@ def _faces() -> str:
         step = str(face.step) if face.step else "–"
         lines.append(f"| {state} | {face.label} | {step} | `{state.lower()}` | {face.v1} | {face.v1_name} |")
     return "\n".join(lines) + "\n"
+
+
+def _actions() -> str:
+    """Lay out what an owner may do, by asking the table that pages, API and verbs ask."""
+    lines = [
+        "## What an owner may do\n",
+        "| state | payout address | refund of a deposit that waits | refund of a credited deposit, free |",
+        "|---|---|---|---|",
+    ]
+    for state in states.ORDER.states:
+        missing = may_set_payout_address(state, given=False, paid=True)
+        other = may_set_payout_address(state, given=True, paid=False)
+        address = "while missing, or until paid" if other else "while missing" if missing else "–"
+        free = any(refund_offered(state=state, hold=hold, next_actor=states.CUSTOMER) for hold in states.HOLDS)
+        offered = "once it was offered" if free else "–"
+        lines.append(f"| {state} | {address} | yes | {offered} |")
+    return (
+        "\n".join(lines)
+        + "\n\nThe refund address may be given once, in every state. No exception takes any of this away.\n"
+    )
 
 
 def _moves(table: StateTable, title: str) -> str:
@@ -71,8 +92,8 @@ _EXCEPTIONS = f"""## Exceptions and holds
 | PAID_LATE | the deposit was neither seen nor mined before the payment deadline, or not mined soon enough after that | refund |
 | UNDERPAID | less than promised by more than {policy.percent(policy.TOLERANCE_BPS)} | refund |
 | OVERPAID | more than promised by more than {policy.percent(policy.TOLERANCE_BPS)} | refund |
-| SECOND | one more deposit came after the order was exchanged or refunded | refund of that deposit |
-| REORG | a reorganisation took a decided deposit away | nothing: the operator looks |
+| SECOND | one more deposit came after the order was exchanged, or a refund was asked for | refund of that deposit |
+| REORG | a reorganisation took a decided deposit away | nothing: the operator waits for it, or writes it off |
 
 | hold | the exchange waits because | next actor |
 |---|---|---|
