@@ -1,6 +1,8 @@
 """Does this process's clock agree with the database's? Asked before money work: a wrong clock expires what was paid in time."""
 
 import logging
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
@@ -8,23 +10,29 @@ from django.db import connection
 from core.clock import machine_now
 
 log = logging.getLogger(__name__)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def measure_offset_s() -> float:
+def seconds_of(at: datetime) -> Decimal:
+    """Return an instant as seconds since 1970, exactly; pure."""
+    return Decimal((at - _EPOCH) // timedelta(microseconds=1)).scaleb(-6)
+
+
+def measure_offset_s() -> Decimal:
     """Return by how many seconds this machine's clock is ahead of the database's (behind: negative). One statement.
 
     While the statement was on its way the two may have been equal: only what lies outside that span counts.
     """
-    started = machine_now().timestamp()
+    started = seconds_of(machine_now())
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXTRACT(EPOCH FROM clock_timestamp())")
-        database = float(cursor.fetchone()[0])
-    return offset_s(started, machine_now().timestamp(), database)
+        database: Decimal = cursor.fetchone()[0]
+    return offset_s(started, seconds_of(machine_now()), database)
 
 
-def offset_s(started: float, ended: float, database: float) -> float:
+def offset_s(started: Decimal, ended: Decimal, database: Decimal) -> Decimal:
     """Return the least difference of clocks that explains the three readings; pure."""
-    return min(0.0, ended - database) + max(0.0, started - database)
+    return min(Decimal(0), ended - database) + max(Decimal(0), started - database)
 
 
 def clock_is_right() -> bool:

@@ -6,6 +6,7 @@ the name before the colon.
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from django.conf import settings
 from django.db import connection
@@ -34,14 +35,14 @@ def limit_s(name: str) -> int:
     return int(settings.HEARTBEAT_LIMITS_S[name.partition(":")[0]])
 
 
-def read_ages() -> dict[str, float]:
+def read_ages() -> dict[str, Decimal]:
     """Return by name how many seconds ago each kind of work was done. One statement."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT name, EXTRACT(EPOCH FROM clock_timestamp() - at)::float8 FROM core_heartbeat")
+        cursor.execute("SELECT name, EXTRACT(EPOCH FROM clock_timestamp() - at) FROM core_heartbeat")
         return dict(cursor.fetchall())
 
 
-def is_silent(name: str, ages: Mapping[str, float]) -> bool:
+def is_silent(name: str, ages: Mapping[str, Decimal]) -> bool:
     """Say whether the work `name` was never done, or longer ago than its limit; pure."""
     age = ages.get(name)
     return age is None or age > limit_s(name)

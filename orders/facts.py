@@ -8,12 +8,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
 from core.clock import machine_now
-from core.database_clock import offset_s
+from core.database_clock import offset_s, seconds_of
 from core.heartbeat import AGES
 from core.models import Asset
 from core.snapshot import Snapshot
@@ -62,28 +63,27 @@ class Facts:
 
     sides: Mapping[str, Side]
     frozen: frozenset[str]
-    ages: Mapping[str, float]
-    clock_off_s: float
+    ages: Mapping[str, Decimal]
+    clock_off_s: Decimal
 
 
 def read_facts(client_ref: str = "") -> Facts:
     """Read all facts from the database, and what `client_ref` holds of the promises: one statement."""
-    started = machine_now().timestamp()
+    started = seconds_of(machine_now())
     with connection.cursor() as cursor:
         cursor.execute(_FACTS, [client_ref])
         rows = cursor.fetchall()
-    ended = machine_now().timestamp()
+    ended = seconds_of(machine_now())
     if not rows:
-        return Facts({}, frozenset(), {}, 0.0)
+        return Facts({}, frozenset(), {}, Decimal(0))
     sides = [
         _side(json.loads(row[0]), int(row[1]), json.loads(row[2] or "{}"), *map(json.loads, row[6:])) for row in rows
     ]
-    database = float(rows[0][5])
     return Facts(
         sides={side.asset.code: side for side in sides},
         frozen=frozenset(json.loads(rows[0][3])),
-        ages={name: float(age) for name, age in json.loads(rows[0][4]).items()},
-        clock_off_s=offset_s(started, ended, database),
+        ages={name: Decimal(age) for name, age in json.loads(rows[0][4], parse_float=Decimal).items()},
+        clock_off_s=offset_s(started, ended, rows[0][5]),
     )
 
 

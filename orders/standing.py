@@ -45,7 +45,7 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
     if operator:
         body["causes"] = {code: found for code, found in troubles.items() if found}
         body["heartbeats"] = {
-            name: {"age_s": round(age, 1), "limit_s": limit_s(name)} for name, age in sorted(facts.ages.items())
+            name: {"age_s": int(age), "limit_s": limit_s(name)} for name, age in sorted(facts.ages.items())
         }
         body["reconciliations"] = {
             row.asset_id: {
@@ -61,7 +61,7 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
             }
             for row in Reconciliation.objects.order_by("asset")
         }
-        body["clock_off_s"] = round(facts.clock_off_s, 3)
+        body["clock_off_s"] = int(facts.clock_off_s)
     return body
 
 

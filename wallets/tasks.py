@@ -27,7 +27,7 @@ from wallets.sign import sign_payouts
 
 LONGEST_ROUND = timedelta(seconds=4)  # the scan waits meanwhile, and what is not read lately is not sold
 RECONCILE_EVERY_S = 180
-_reconcile_at: dict[str, float] = {}  # when this process does so next; paces it, decides nothing
+_reconcile_at: dict[str, int] = {}  # when this process does so next; paces it, decides nothing
 
 log = logging.getLogger(__name__)
 
@@ -43,14 +43,14 @@ def scan(*, chain: str) -> None:
 
 def reconcile(*, chain: str) -> None:
     """Hold the books against a chain that was read a moment ago: when this process starts, then every few minutes."""
-    if time.monotonic() < _reconcile_at.get(chain, 0):
+    if time.monotonic_ns() < _reconcile_at.get(chain, 0):
         return
     try:
         reconcile_chain(node=get_node(chain), at=clock.now(), full=False)
     except (NotScanned, ChainError) as error:
         log.info("not reconciled yet: %s", error)  # the next turn tries again
         return
-    _reconcile_at[chain] = time.monotonic() + RECONCILE_EVERY_S
+    _reconcile_at[chain] = time.monotonic_ns() + RECONCILE_EVERY_S * 10**9
 
 
 def pay(*, chain: str) -> None:

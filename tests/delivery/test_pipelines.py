@@ -258,7 +258,7 @@ def test_a_targets_file_is_ignored_by_git_and_its_example_is_not():
 
 def test_the_example_marks_every_secret_and_holds_none():
     for name, match in target_lines().items():
-        secret = re.search(r"PASSWORD|PASSPHRASE|SECRET|TOKEN_KEY|PEM_FILE|LICENSE_KEY|RPC_URL", name)
+        secret = re.search(r"PASSWORD|PASSPHRASE|SECRET|TOKEN_KEY|QUOTE_KEY|PEM_FILE|LICENSE_KEY|RPC_URL", name)
         secret = secret and not name.endswith("_FILE")
         assert (match[1] == "XXX") == bool(secret), name
         assert not (secret and match[3]), name

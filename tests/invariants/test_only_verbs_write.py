@@ -1,6 +1,6 @@
 """Only verb modules write to the database: entry points call them, models and reads describe and ask.
 
-A verb module stands directly in a domain app and is none of the nouns below.
+A verb module stands directly in a domain app, or in one of its rooms, and is none of the nouns below.
 """
 
 import ast
@@ -15,7 +15,9 @@ from tests.sources import ROOT, list_sources
 DOMAIN = ("accounts", "ledger", "ticker", "wallets", "payments", "compliance", "referrals", "orders")
 PRODUCT = (*DOMAIN, "core", "api", "website", "demo", "nexchange")
 NOUNS = {"admin", "apps", "checks", "models", "pricing", "quotes", "reads", "states", "tasks", "urls", "views"}
-RELEASE = Path("core/release.py")  # acts as the owner of the tables, before any domain code runs
+ROOMS = {"reading", "paying", "safety", "signer"}
+# What writes in the kernel: the release, as the owner of the tables before any domain code runs, and the sign of life.
+KERNEL = {Path("core/release.py"), Path("core/heartbeat.py")}
 
 CALLS = {"create", "delete", "bulk_create", "bulk_update", "get_or_create", "update_or_create"}
 STATEMENT = re.compile(
@@ -25,7 +27,8 @@ STATEMENT = re.compile(
 
 def may_write(path: Path) -> bool:
     """Say whether the module is a verb: its place in the tree decides, not what it does."""
-    return path == RELEASE or (path.parts[0] in DOMAIN and len(path.parts) == 2 and path.stem not in NOUNS)
+    in_domain = path.parts[0] in DOMAIN and (len(path.parts) == 2 or (len(path.parts) == 3 and path.parts[1] in ROOMS))
+    return path in KERNEL or (in_domain and path.stem not in NOUNS)
 
 
 def writes_in(tree: ast.AST) -> Iterator[str]:
@@ -75,6 +78,7 @@ def test_lets_files_and_dictionaries_pass(code):
 
 def test_knows_a_verb_by_its_place():
     assert may_write(Path("orders/open.py"))
+    assert may_write(Path("wallets/signer/pay.py"))
     assert not may_write(Path("orders/tasks.py"))
     assert not may_write(Path("wallets/chains/evm.py"))
     assert not may_write(Path("website/order.py"))
