@@ -11,6 +11,7 @@ from tests.sources import ROOT
 INSTALLERS = ["Dockerfile", "docker/geodjango/Dockerfile", "bin/lib/dependencies.sh", "bin/steps/install-python"]
 
 
+@pytest.mark.slow
 def test_every_package_has_what_it_asks_for():
     done = subprocess.run(
         [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False, timeout=60
