@@ -11,6 +11,7 @@ So one of the two always moves, whatever caps and coins the other has left.
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
 from core.locks import lock_rows
 from wallets import states
@@ -115,7 +116,10 @@ def _children(attempts: list[Attempt], advice: Advice) -> list[tuple[Payout, int
         )
         wanted = []
         for hold in holds:
-            held = hold.payout.attempts.filter(txid__in=advice.in_mempool).order_by("-n").first()
+            there = Q(txid__in=advice.in_mempool)
+            if hold.txid in advice.in_mempool:
+                there |= Q(sent_at=None)  # signed a moment ago, and about to be sent
+            held = hold.payout.attempts.filter(there).order_by("-n").first()
             if held is not None and hold.payout not in [child for child, _fee in found]:
                 found.append((hold.payout, held.fee_minor))
                 wanted += list(hold.payout.attempts.values_list("txid", flat=True))
