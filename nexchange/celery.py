@@ -13,29 +13,31 @@ from celery.signals import beat_init, celeryd_init
 
 from core.networks import CHAINS
 from core.start import UnsafeStart, refuse_unsafe_start
+from nexchange.timetable import PacedTask, SteadyScheduler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexchange.settings_dev")
 
-app = Celery("nexchange")
+app = Celery("nexchange", task_cls=PacedTask)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-EXPIRES_S = 60
+EXPIRES_S = 3600  # by two machines' clocks, which may be minutes apart; old ticks are left out by whoever takes them
 
 
 def _tick(task: str, every_s: int, queue: str, **kwargs: str) -> dict[str, object]:
-    """A periodic task that expires after a minute or its next tick, so that a worker that was away never drowns in old ones."""
+    """A periodic task; a worker that was away leaves out all but one of the old ones (nexchange.timetable.PacedTask)."""
     return {
         "task": task,
         "schedule": every_s,
         "kwargs": kwargs,
-        "options": {"queue": queue, "expires": max(every_s - 1, EXPIRES_S)},
+        "options": {"queue": queue, "expires": EXPIRES_S},
     }
 
 
 QUEUES = ("default", *CHAINS)
 
+app.conf.beat_scheduler = SteadyScheduler
 app.conf.task_default_queue = "default"
 app.conf.beat_schedule = {
     "ticker": _tick("ticker.tasks.run_ticker", 10, "default"),

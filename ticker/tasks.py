@@ -43,4 +43,4 @@ def ask_at_once(sender: Consumer, **_: object) -> None:
     Without it a release would add that period to the age of the last price, and a price too old stops all orders.
     """
     if QUEUE in sender.app.amqp.queues.consume_from:
-        run_ticker.apply_async(queue=QUEUE, expires=60)  # by another clock than the sender's
+        run_ticker.apply_async(queue=QUEUE)

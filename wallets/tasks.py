@@ -13,6 +13,7 @@ from celery import shared_task
 from celery.signals import worker_ready
 
 from core import clock
+from core.database_clock import clock_is_right
 from core.heartbeat import beat
 from wallets import journal
 from wallets.bump import bump_stuck_payouts
@@ -71,6 +72,8 @@ def pay(*, chain: str) -> None:
 @shared_task
 def bump(*, chain: str, **_: Any) -> None:
     """Outbid our own stuck payouts."""
+    if not clock_is_right():
+        return
     bump_stuck_payouts(node=get_node(chain), at=clock.now())
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from wallets.chains.core_rpc import CoreChain, minor
-from wallets.chains.protocol import ChainError, Movement
+from wallets.chains.protocol import ChainError, Movement, TooLarge
 from wallets.chains.rpc import RPCError
 
 HASH, TXID = "ab" * 32, "12" * 32
@@ -119,6 +119,40 @@ def test_a_header_without_its_block_is_no_catching_up_but_many_are(headers: int,
 def test_a_block_that_the_node_does_not_have_is_named_as_that(said: str) -> None:
     with pytest.raises(ChainError, match=f"block_missing: .*{HASH}"):
         chain(getblock=RPCError(-1, said)).read_block(HASH)
+
+
+class Halving(ScriptedNode):
+    """Answers a whole block with too much, and what it holds one by one."""
+
+    def call(self, method: str, *params: Any) -> Any:
+        if method == "getblock":
+            if params[1] == 2:
+                raise TooLarge("answer over 16 MB")
+            return block(*[]) | {"tx": [COINBASE["txid"], "03" * 32, TXID]}
+        return super().call(f"{method} {params[0]}")
+
+
+def test_a_block_that_is_too_much_at_once_is_read_one_by_one_and_names_what_cannot_be_had() -> None:
+    adapter = CoreChain("litecoin", "http://localhost")
+    singles = {COINBASE["txid"]: COINBASE, "03" * 32: TooLarge("answer over 16 MB"), TXID: PEG_OUT}
+    adapter.rpc = Halving({f"getrawtransaction {txid}": tx for txid, tx in singles.items()})  # type: ignore[assignment]
+
+    read = adapter.read_block(HASH)
+
+    assert [(tx.txid, tx.coinbase, tx.hogex) for tx in read.txs] == [
+        (COINBASE["txid"], True, False),
+        (TXID, False, True),
+    ]
+    assert [txid for txid, _ in read.unread] == ["03" * 32]
+
+
+def test_a_transaction_that_makes_no_sense_is_named_and_the_others_are_read() -> None:
+    odd = {"txid": TXID, "vin": [], "vout": [output(0, "0.000000001", {"addresses": ["alice"]})]}
+
+    read = chain(getblock=block(COINBASE, odd)).read_block(HASH)
+
+    assert [tx.coinbase for tx in read.txs] == [True]
+    assert [txid for txid, _ in read.unread] == [TXID]
 
 
 @pytest.mark.parametrize(("code", "said"), [(-5, "Block not found"), (-28, "Loading block index...")])
