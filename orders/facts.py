@@ -47,6 +47,7 @@ class Side:
     unfunded: int  # promised to orders nobody has paid for yet
     scanned: bool  # a node was ever read
     problem: str
+    set_aside: int  # deposits and payouts of ours whose next step failed, and that nobody has looked into
     scan_started_at: datetime | None
     fee_rate_minor: int
     coins: tuple[int, ...]
@@ -97,6 +98,7 @@ def _side(
         unfunded=int(promised["unfunded"]),
         scanned=bool(chain.get("identity")),
         problem=str(chain.get("problem") or ""),
+        set_aside=int(str(chain.get("set_aside") or 0)),
         scan_started_at=_instant(chain.get("scan_started_at")),
         fee_rate_minor=int(str(chain.get("fee_rate") or 0)),
         coins=tuple(int(minor) for minor in free_coins),

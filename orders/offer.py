@@ -294,6 +294,8 @@ def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
     if not side.scanned or side.scan_started_at is None:
         yield Pause(Reason.NEVER_SCANNED, asset)
         return
+    if side.set_aside:
+        yield Pause(Reason.SET_ASIDE, asset, f"{side.set_aside} in quarantine")
     if is_silent(f"scan:{chain}", facts.ages):
         yield _silent(Reason.SCAN_SILENT, asset, f"scan:{chain}", facts)
     if at - side.scan_started_at > timedelta(seconds=settings.SCAN_LIMIT_S):

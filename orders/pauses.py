@@ -20,6 +20,7 @@ class Reason(StrEnum):
     EVENTS_SILENT = "events_silent"
     NEVER_SCANNED = "chain_not_scanned"
     NODE_PROBLEM = "chain_problem"  # the node is away, on another chain, behind, alone, or could not be read
+    SET_ASIDE = "set_aside"  # the next step of a deposit or payout of ours failed (manage.py quarantine)
     SCAN_SILENT = "scan_silent"  # the chain was not read to its tip lately
     SCAN_OLD = "scan_old"  # the last finished scan began too long ago
     ORDERS_SILENT = "orders_silent"  # the orders of the chain are not moved on
@@ -51,6 +52,7 @@ WORDS: dict[Reason, Promise] = {
     Reason.LANE_STUCK: _PAYING,
     Reason.FROZEN: _("our payouts are stopped for a check"),
     Reason.UNRECONCILED: _("our books are being checked"),
+    Reason.SET_ASIDE: _PAYING,
     Reason.FUNDING_FROZEN: _("deposits are being checked by our team"),
 }
 

@@ -8,14 +8,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
+from django.db import connections
 
+from core import clock
+from core.heartbeat import beat
+from core.snapshot import forget_all
+from nexchange import settings as published
 from nexchange.celery import CHAINS, app
 from orders import states
 from orders.models import Order
+from orders.offer import is_sold
 from tests.flows.conftest import Exchange
 from tests.flows.proxy import NodeProxy
 from tests.flows.test_kill import assert_paid_once
 from tests.flows.worker import ROOT
+from ticker.models import Pair
 from wallets.models import Attempt, Deposit
 
 pytestmark = pytest.mark.node
@@ -115,3 +123,39 @@ def test_a_celery_worker_killed_three_times_pays_once(
     fourth.kill()
     exchange.mine(3)
     assert_paid_once(exchange, order)
+
+
+def is_sold_now() -> bool:
+    """Say whether both pairs are sold, as if the worker of the queue `default` were well."""
+    for work in ("default", "prices", "deadlines", "publish"):
+        beat(work)
+    forget_all()
+    pairs = Pair.objects.filter(name__in=("ETHLTC", "LTCETH"))
+    return all(is_sold(pair, at=clock.now()) for pair in pairs)
+
+
+def test_a_stopped_worker_closes_both_pairs_within_ten_seconds_and_opens_them_by_going_on(
+    exchange: Exchange, start_celery: Callable[..., CeleryWorker], settings: LazySettings
+) -> None:
+    """Fault 4: a stopped worker sold on for seven minutes, and every check said that it was well."""
+    settings.HEARTBEAT_LIMITS_S, settings.SCAN_LIMIT_S = published.HEARTBEAT_LIMITS_S, published.SCAN_LIMIT_S
+    exchange.price()
+    with connections["owner"].cursor() as owner:
+        owner.execute("TRUNCATE core_heartbeat")
+    assert not is_sold_now()
+    worker = start_celery()
+    until(is_sold_now, exchange, mine=False)
+
+    os.killpg(worker.pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    while is_sold_now() and time.monotonic() < stopped + 30:
+        time.sleep(0.2)
+    assert time.monotonic() - stopped <= 10
+
+    os.killpg(worker.pid, signal.SIGCONT)
+    gone_on = time.monotonic()
+    exchange.price()
+    with connections["owner"].cursor() as owner:
+        owner.execute("TRUNCATE core_heartbeat")
+    until(is_sold_now, exchange, mine=False, seconds=30)
+    assert time.monotonic() - gone_on <= 30

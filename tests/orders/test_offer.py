@@ -27,7 +27,7 @@ from tests.orders.conftest import NOW
 from ticker.models import Pair
 from wallets.chains.coin_choice import most_payable
 from wallets.freeze import freeze
-from wallets.models import ChainState, Coin
+from wallets.models import ChainState, Coin, Quarantine
 
 pytestmark = pytest.mark.usefixtures("site")
 
@@ -93,6 +93,7 @@ FACTS: list[tuple[dict[str, Any], str, str]] = [
     ({"scanned": False}, "chain_not_scanned", "chain_not_scanned"),
     ({"scan_started_at": None}, "chain_not_scanned", "chain_not_scanned"),
     ({"problem": "node: away"}, "chain_problem", "chain_problem"),
+    ({"set_aside": 1}, "set_aside", "set_aside"),
     ({"scan_started_at": old(published.SCAN_LIMIT_S, 0)}, "", ""),
     ({"scan_started_at": old(published.SCAN_LIMIT_S, 1)}, "scan_old", "scan_old"),
     ({"untried_since": old(published.UNSENT_LIMIT_S, 0)}, "", ""),
@@ -300,6 +301,17 @@ def test_dust_does_not_take_an_order_out_of_the_clients_count() -> None:
     assert (
         refusal_of(lambda: open_order(quote=quote, payout_address="", client=client, at=NOW)) == "too_many_open_orders"
     )
+
+
+@pytest.mark.parametrize(("what", "sold"), [("own", False), ("token", True), ("movement", True), ("transaction", True)])
+def test_what_strangers_may_cause_stops_nothing_and_a_failed_step_of_ours_does(what: str, sold: bool) -> None:
+    row = Quarantine.objects.create(chain="litecoin", what=what, problem="a test", at=NOW)
+    forget_all()
+    assert is_sold(find_pair("ETHLTC"), at=NOW) is sold
+
+    Quarantine.objects.filter(pk=row.pk).update(resolved_at=NOW, resolved_by="anna", resolved_because="looked into")
+    forget_all()
+    assert is_sold(find_pair("ETHLTC"), at=NOW)
 
 
 def test_all_facts_are_one_statement() -> None:

@@ -1,0 +1,44 @@
+"""Deposits and payouts of ours whose next step failed are told to whoever asks whether an asset can be sold."""
+
+from django.db import migrations
+
+FORWARD = r"""
+CREATE OR REPLACE FUNCTION wallets_standing() RETURNS TABLE (chain text, facts jsonb)
+LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT c.code, jsonb_build_object(
+        'identity', c.identity,
+        'problem', c.problem,
+        'scan_started_at', c.scan_started_at,
+        'fee_rate', c.fee_rate_minor,
+        'coins', (
+            SELECT COALESCE(jsonb_agg(free.amount_minor), '[]'::jsonb) FROM (
+                SELECT k.amount_minor FROM wallets_coin k
+                LEFT JOIN wallets_attempt t ON t.id = k.attempt_id
+                LEFT JOIN wallets_deposit d ON d.id = k.deposit_id
+                WHERE k.chain = c.code AND k.usable AND k.spent_txid = ''
+                  AND (k.attempt_id IS NULL OR t.block_height IS NOT NULL
+                       OR t.sent_at > now() - interval '2 minutes')
+                  AND (k.deposit_id IS NULL OR d.mature_height <= c.height)
+                  AND NOT EXISTS (SELECT 1 FROM wallets_coinhold h JOIN wallets_payout q ON q.id = h.payout_id
+                                  WHERE h.chain = k.chain AND h.txid = k.txid AND h.vout = k.vout
+                                    AND q.state IN ('SIGNED', 'BROADCAST', 'IN_DOUBT'))
+                ORDER BY k.amount_minor DESC LIMIT 20) free),
+        'set_aside', (SELECT count(*) FROM wallets_quarantine q
+                      WHERE q.chain = c.code AND q.resolved_at IS NULL AND q.what = 'own'),
+        'untried_since', (SELECT min(p.requested_at) FROM wallets_payout p
+                          WHERE p.chain = c.code AND p.state = 'REQUESTED' AND p.tried_at IS NULL),
+        'unsent_since', (SELECT min(p.signed_at) FROM wallets_payout p
+                         WHERE p.chain = c.code AND p.state = 'SIGNED'),
+        'lane_since', (SELECT p.signed_at FROM wallets_payout p JOIN wallets_noncehold n ON n.payout_id = p.id
+                       WHERE p.chain = c.code AND p.state IN ('SIGNED', 'BROADCAST') AND n.spent_txid = ''
+                         AND NOT EXISTS (SELECT 1 FROM wallets_attempt m
+                                         WHERE m.payout_id = p.id AND m.block_height IS NOT NULL)
+                       ORDER BY n.nonce LIMIT 1))
+    FROM wallets_chainstate c
+$$;
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = (("wallets", "0014_house_movement"),)
+    operations = (migrations.RunSQL(FORWARD, migrations.RunSQL.noop),)
