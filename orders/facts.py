@@ -5,8 +5,8 @@ brought together with the promises, which are orders' own.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -60,12 +60,16 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything of one instant. `ages`: seconds since each heartbeat; `clock_off_s`: our clock less the database's."""
+    """Everything of one instant. `ages`: seconds since each heartbeat; `clock_off_s`: our clock less the database's.
+
+    `worked_out`: what follows from these facts and was asked for before; it ends with them.
+    """
 
     sides: Mapping[str, Side]
     frozen: frozenset[str]
     ages: Mapping[str, Decimal]
     clock_off_s: Decimal
+    worked_out: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 def read_facts(client_ref: str = "") -> Facts:

@@ -171,7 +171,11 @@ def offer_of(pair: Pair, facts: Facts, *, at: datetime) -> Offer:
         rate_at=rate.at,
     )
     room = room_of(pair, sides[pair.base_id])
-    return Offer(pair, terms, _bounds(terms, room), tuple(find_pauses(pair, facts, at=at)), room)
+    key = (pair.name, terms.rate, terms.fee_bps, room)
+    limits = facts.worked_out.get(key)
+    if limits is None:
+        limits = facts.worked_out[key] = _bounds(terms, room)
+    return Offer(pair, terms, limits, tuple(find_pauses(pair, facts, at=at)), room)
 
 
 def is_sold(pair: Pair, *, at: datetime) -> bool:
