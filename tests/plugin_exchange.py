@@ -10,6 +10,7 @@ import pytest
 from django.conf import LazySettings
 from django.db import connection
 from embit.bip32 import HDKey
+from embit.networks import NETWORKS
 
 from core import clock
 from ledger.balances import find_imbalances
@@ -22,8 +23,12 @@ PATHS = {"litecoin": "m/84h/1h/0h", "ethereum": "m/44h/60h/0h"}
 
 def make_keys(folder: Path, settings: LazySettings, seed: bytes) -> None:
     """Give the site account keys from a seed, a key file to sign with, and a payout journal, all in `folder`."""
-    root = HDKey.from_seed(seed)
-    accounts = {chain: root.derive(path) for chain, path in PATHS.items()}
+    # As make_demo_keys writes them: a served process of a demo refuses keys of a main network.
+    networks = {"litecoin": "test", "ethereum": "main"}
+    accounts = {
+        chain: HDKey.from_seed(seed, version=NETWORKS[networks[chain]]["xprv"]).derive(path)
+        for chain, path in PATHS.items()
+    }
     path = folder / "keys.json"
     path.write_text(json.dumps({c: {"account_private": k.to_base58(), "path": ""} for c, k in accounts.items()}))
     settings.KEY_FILE = str(path)
