@@ -80,22 +80,29 @@ ask_health() {
     if [[ -s $RECORD ]]; then touch --no-create "$(<"$RECORD")"; fi
 }
 
+# connect_as KIND: as which of the database's roles this process works; its password is derived from APP_DB_PASSWORD.
+connect_as() { export DB_ROLE=${DB_ROLE:-$1}; }
+
 role=${1:-web}
 if (($# > 0)); then shift; fi
 case $role in
     health) ask_health ;;
     web)
         export_variables
+        connect_as web
         run_web
         ;;
     worker)
         [[ $# -eq 1 ]] || fail "worker wants the name of one queue." "For example: worker default"
         export_variables
+        # A network's worker that is given the key signs by itself, for which no role of a worker's suffices.
+        if [[ -z ${KEY_FILE:-} ]]; then connect_as "worker$([[ $1 == default ]] || printf '_%s' "$1")"; fi
         wait_for_schema
         exec bin/worker "$1"
         ;;
     beat)
         export_variables
+        connect_as beat
         wait_for_schema
         exec celery --app nexchange beat --schedule /tmp/beat --pidfile= --loglevel "${BEAT_LOG_LEVEL:-WARNING}"
         ;;
@@ -105,6 +112,7 @@ case $role in
         ;;
     manage)
         export_variables
+        connect_as operator
         exec python manage.py "$@"
         ;;
     prune-static) exec bin/static-files prune staticfiles "$HTML_ROOT" "${STATIC_KEEP_HOURS:-24}" ;;

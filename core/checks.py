@@ -21,7 +21,7 @@ def check_site_mode(**_: Any) -> list[CheckMessage]:
         "core.E002": ("the app `demo` is installed", "demo" in settings.INSTALLED_APPS),
         "core.E003": (f"TICKER_MARKET is {settings.TICKER_MARKET}, not live", settings.TICKER_MARKET != "live"),
         "core.E004": ("DEBUG shows tracebacks to customers", settings.DEBUG),
-        "core.E005": ("APP_DB_PASSWORD is empty", not settings.APP_DB_PASSWORD),
+        "core.E005": ("APP_DB_PASSWORD and DB_PASSWORD are empty", not settings.DB_PASSWORD),
         "core.E006": (
             "the settings are not those of a server: set DJANGO_SETTINGS_MODULE=nexchange.settings_prod, or SITE_MODE=demo",
             not settings.REFUSED_SECRETS,

@@ -2,6 +2,8 @@
 
 from django.conf import settings
 
+from core.database_roles import derive_password
+
 
 class DevelopmentSecret(Exception):
     """A secret is the one that the repository publishes; the message names it and never holds its value."""
@@ -14,8 +16,13 @@ def refuse_development_secrets() -> None:
         "TOKEN_KEY": settings.TOKEN_KEY,
         "POSTGIS_ENV_POSTGRES_PASSWORD": settings.DATABASES["owner"]["PASSWORD"],
         "APP_DB_PASSWORD": settings.APP_DB_PASSWORD,
+        "DB_PASSWORD": settings.DB_PASSWORD,
     }
-    if names := [name for name, value in used.items() if value in settings.REFUSED_SECRETS]:
+    refused = {
+        *settings.REFUSED_SECRETS,
+        *(derive_password(master, settings.APP_ROLE) for master in settings.REFUSED_SECRETS),
+    }
+    if names := [name for name, value in used.items() if value in refused]:
         raise DevelopmentSecret(
             f"{', '.join(names)} of this server: the value is the one in the file ENVIRONMENT, which everybody can read. "
             "Give it a value of its own."

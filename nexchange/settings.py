@@ -155,11 +155,16 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
 CELERY_TIMEZONE = "UTC"
+# One message could stop payouts for good, or print passwords, and ping would answer all the while: heartbeats are rows.
+# The union of all roles, which no part of bin/run connects as, still answers the ping of the compose file's network workers.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not DB_ROLE
+CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 
 # --- Chains and keys -------------------------------------------------------------------------------------------------
-# Nodes and public account keys: all processes. The key file with the private keys: the worker alone.
+# Nodes: a network's worker alone, and the demo's pages. Public account keys: all processes. A network's private key, its
+# journal and its ceilings: that network's signer alone, which its worker reaches over a local socket.
 CHAIN_RPC_URLS = {
     "litecoin": env.str("LITECOIN_RPC_URL", default=""),
     "ethereum": env.str("ETHEREUM_RPC_URL", default=""),
@@ -169,6 +174,23 @@ ACCOUNT_KEYS = {
     "ethereum": env.str("ETHEREUM_ACCOUNT_KEY", default=""),
 }
 KEY_FILE = env.str("KEY_FILE", default="")
+SIGNER_SOCKET = env.str("SIGNER_SOCKET", default="")  # of this process's network: a signer listens there, a worker asks
+SIGNER_JOURNAL_DIR = env.str("SIGNER_JOURNAL_DIR", default=str(VAR_DIR / "signer"))
+_demo = SITE_MODE == "demo"
+CEILINGS = {  # in whole coins; without a default on a live site, where wallets.E005 asks each signer for them
+    "litecoin": {
+        "payout": env.str("LITECOIN_CEILING_PAYOUT", default="") or ("200" if _demo else ""),
+        "hour": env.str("LITECOIN_CEILING_HOUR", default="") or ("1000" if _demo else ""),
+        "day": env.str("LITECOIN_CEILING_DAY", default="") or ("5000" if _demo else ""),
+        "funded_hour": env.str("LITECOIN_CEILING_FUNDED_HOUR", default="") or ("1000" if _demo else ""),
+    },
+    "ethereum": {
+        "payout": env.str("ETHEREUM_CEILING_PAYOUT", default="") or ("10" if _demo else ""),
+        "hour": env.str("ETHEREUM_CEILING_HOUR", default="") or ("50" if _demo else ""),
+        "day": env.str("ETHEREUM_CEILING_DAY", default="") or ("250" if _demo else ""),
+        "funded_hour": env.str("ETHEREUM_CEILING_FUNDED_HOUR", default="") or ("50" if _demo else ""),
+    },
+}
 PAYOUT_JOURNAL = env.str("PAYOUT_JOURNAL", default=str(VAR_DIR / "payouts.journal"))
 
 # --- Prices ----------------------------------------------------------------------------------------------------------
@@ -204,6 +226,7 @@ HEARTBEAT_LIMITS_S = {
     "scan": 9,  # a chain was read to its tip, mempool included; every 2 s
     "orders": 9,  # the orders of a chain were moved on; every 2 s
     "pay": 9,  # what a chain had to pay was signed and sent, by a signer that answers; every 2 s
+    "signer": 15,  # a network's signer has answered, or waited for the next request; every 2 s
     "prices": 30,  # a round of prices was stored; every 10 s
     "deadlines": 45,  # what is overdue was looked for; every 10 s
     "reconcile": 1200,  # the books of an asset were held against its chain; every 3 minutes

@@ -77,6 +77,7 @@ def transactional_db(committed_db: None) -> None:
 def _nothing_remembered(settings: Any, tmp_path: Path) -> Iterator[None]:
     """What lives outside the database does not pass from test to test: kept prices and catalogue, the payout journal."""
     settings.PAYOUT_JOURNAL = str(tmp_path / "payouts.journal")
+    settings.SIGNER_JOURNAL_DIR = str(tmp_path / "signer")
     forget_all()
     yield
     forget_all()
@@ -124,5 +125,6 @@ def process_env(django_db_setup: None, test_database: TestDatabase) -> dict[str,
         "APP_DB_PASSWORD": django_settings.APP_DB_PASSWORD,
         "REDIS_URL": django_settings.REDIS_URL,
         "PAYOUT_JOURNAL": django_settings.PAYOUT_JOURNAL,
+        "SIGNER_JOURNAL_DIR": django_settings.SIGNER_JOURNAL_DIR,
         "PYTHONPATH": str(Path(__file__).parent.parent),
     }

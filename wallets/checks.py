@@ -1,11 +1,15 @@
 """Which account keys and nodes a site refuses: a main network's on a demo, play keys on a live one, nodes in clear text."""
 
 import ipaddress
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
+
+from core.database_roles import SIGNER, chain_of
 
 # Prefixes of extended public keys (SLIP-132, and Litecoin's own): what a wallet shows of a main and of a test network.
 MAIN_KEYS = ("xpub", "ypub", "zpub", "Ltub", "Mtub")
@@ -47,6 +51,41 @@ def check_account_keys(**_: Any) -> list[CheckMessage]:
                 )
             )
     return found
+
+
+@register()
+def check_ceilings(**_: Any) -> list[CheckMessage]:
+    """A signer knows its network's ceilings: on a live site somebody has to have thought of them."""
+    if settings.DB_ROLE.startswith(SIGNER):
+        chains = [chain_of(settings.DB_ROLE)]
+    elif settings.KEY_FILE:
+        chains = [chain for chain in settings.CEILINGS if chain in Path(settings.KEY_FILE).name]
+    else:
+        return []
+    return [
+        Error(
+            f"{chain.upper()}_CEILING_{name.upper()} is {most!r}, no amount of coins.",
+            hint="Set in whole coins what this signer may let go by itself; docs/SECURITY.md says how to choose.",
+            id="wallets.E005",
+        )
+        for chain in chains
+        for name, most in settings.CEILINGS[chain].items()
+        if not re.fullmatch(r"\d{1,12}(\.\d{1,18})?", most)
+    ]
+
+
+@register()
+def check_keys_stay_with_signers(**_: Any) -> list[CheckMessage]:
+    """On a served site no process but a signer is given a key file."""
+    if not settings.KEY_FILE or not settings.DB_ROLE or settings.DB_ROLE.startswith(SIGNER):
+        return []
+    return [
+        Error(
+            f"KEY_FILE is set for {settings.DB_ROLE}: private keys belong to a network's signer alone.",
+            hint="Take KEY_FILE away here; a worker reaches its signer by SIGNER_SOCKET.",
+            id="wallets.E006",
+        )
+    ]
 
 
 @register()

@@ -64,11 +64,12 @@ choose_node_ports() {
     export ETHEREUM_RPC_URL=http://127.0.0.1:$ETHEREUM_RPC_PORT
 }
 
-# Keys of local chains, made once. Only the workers get the private ones' file as KEY_FILE (Procfile).
+# Keys of local chains, made once, a file for each network. Only that network's signer is told where (bin/as).
 make_keys() {
     if [[ $SITE_MODE != demo ]]; then return; fi
-    if [[ ! -f var/keys/keys.json ]]; then "$VENV/bin/python" manage.py make_demo_keys var/keys >/dev/null; fi
-    export RUN_KEY_FILE=$ROOT/var/keys/keys.json
+    "$VENV/bin/python" manage.py make_demo_keys var/keys >/dev/null
+    RUN_SIGNER_DIR=$(socket_dir signer)
+    export RUN_KEYS_DIR=$ROOT/var/keys RUN_SIGNER_DIR
     set -a
     source var/keys/public.env
     set +a
@@ -80,7 +81,7 @@ write_env() {
     for name in PORT SITE_MODE DJANGO_SETTINGS_MODULE DATABASE_URL POSTGIS_PORT_5432_TCP_ADDR POSTGIS_PORT_5432_TCP_PORT \
         POSTGIS_ENV_POSTGRES_USER POSTGIS_ENV_POSTGRES_PASSWORD POSTGIS_ENV_POSTGRES_DB APP_DB_PASSWORD REDIS_URL \
         LITECOIN_RPC_PORT ETHEREUM_RPC_PORT LITECOIN_RPC_URL ETHEREUM_RPC_URL LITECOIN_ACCOUNT_KEY ETHEREUM_ACCOUNT_KEY \
-        RUN_KEY_FILE; do
+        RUN_KEYS_DIR RUN_SIGNER_DIR; do
         if [[ -n ${!name:-} ]]; then printf '%s=%q\n' "$name" "${!name}" >>"$RUN_DIR/env.new"; fi
     done
     mv "$RUN_DIR/env.new" "$RUN_DIR/env"

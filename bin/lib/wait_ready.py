@@ -1,4 +1,4 @@
-"""Returns once every part of a run does its work: nodes answer, each queue has a worker, the page is there."""
+"""Returns once every part of a run does its work: nodes answer, each queue's work is done, the page is there."""
 
 import os
 import sys
@@ -8,8 +8,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from core.http import HTTPClient, HTTPFailure
-from nexchange.celery import QUEUES, app
+import django
+
+django.setup()
+
+from core.heartbeat import is_silent, read_ages  # noqa: E402 -- after setup()
+from core.http import HTTPClient, HTTPFailure  # noqa: E402 -- likewise
+from core.networks import CHAINS  # noqa: E402 -- likewise
 
 LIMIT_S = 90
 
@@ -23,9 +28,10 @@ def node_answers(name: str, method: str) -> bool:
 
 
 def workers_answer() -> bool:
-    """Ping until every queue has a worker."""
-    waiting = {name.split("@")[0] for answer in app.control.ping(timeout=1) for name in answer}
-    return waiting >= set(QUEUES)
+    """Look at the heartbeats until every queue's work was done, and every signer waits for more."""
+    ages = read_ages()
+    wanted = ["default", *(f"{work}:{chain}" for chain in CHAINS for work in ("scan", "signer", "pay"))]
+    return not any(is_silent(name, ages) for name in wanted)
 
 
 def site_answers() -> bool:

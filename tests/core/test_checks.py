@@ -27,7 +27,7 @@ def test_accepts_a_complete_live_site(live):
         ("INSTALLED_APPS", ["demo"], "core.E002"),
         ("TICKER_MARKET", "auto", "core.E003"),
         ("DEBUG", True, "core.E004"),
-        ("APP_DB_PASSWORD", "", "core.E005"),
+        ("DB_PASSWORD", "", "core.E005"),
         ("SITE_MODE", "prod", "core.E001"),
         ("REFUSED_SECRETS", (), "core.E006"),  # settings_dev, whose secrets everybody can read
     ],

@@ -79,11 +79,13 @@ def test_private_keys_and_the_journal_are_mounted_only_where_payouts_are_signed(
     def mounts(service: dict[str, Any]) -> str:
         return " ".join(service.get("volumes") or ())
 
-    assert {name for name, service in services.items() if "/run/keys" in mounts(service)} == WORKERS | {"keys"}
+    paying = {"worker_litecoin", "worker_ethereum"}
+    assert {name for name, service in services.items() if "/run/keys" in mounts(service)} == paying | {"keys"}
     assert {name for name, service in services.items() if "/journal" in mounts(service)} == WORKERS
-    assert {name for name, service in services.items() if "KEY_FILE" in (service.get("environment") or {})} == WORKERS
-    for name in WORKERS:
+    assert {name for name, service in services.items() if "KEY_FILE" in (service.get("environment") or {})} == paying
+    for name in paying:
         assert "/nexchange/keys:/run/keys:ro" in services[name]["volumes"]
+        assert services[name]["environment"]["KEY_FILE"] == f"/run/keys/{name.removeprefix('worker_')}.json"
 
 
 def test_the_roles_of_the_app_run_without_rights_on_a_root_that_cannot_be_written(services):
@@ -115,7 +117,9 @@ def test_everything_that_serves_comes_back_after_a_crash_also_of_the_engine(serv
 def test_workers_and_beat_replace_the_health_check_of_the_image(services):
     for name in WORKERS:
         queue = services[name]["command"][1]
-        assert f'"{queue}@$HOSTNAME"' in services[name]["healthcheck"]["test"]
+        # The union of roles, as which a network's worker signs, still answers Celery's ping.
+        wanted = "manage healthy default" if queue == "default" else f'"{queue}@$HOSTNAME"'
+        assert wanted in services[name]["healthcheck"]["test"]
     assert "/tmp" in services["beat"]["healthcheck"]["test"]  # noqa: S108 -- the container's
     assert "healthcheck" not in services["app"]
 
@@ -168,7 +172,12 @@ def test_every_setting_that_may_be_chosen_on_a_server_is_handed_on(services):
         "DATABASE_URL",  # the POSTGIS_* variables say it all
         "POSTGIS_PORT_5432_TCP_ADDR",  # the entrypoint's, from DATABASE_CONTAINER
         "STATIC_ROOT",  # inside the image
-        "KEY_FILE",  # workers
+        "DB_ROLE",  # the entrypoint's
+        "DB_PASSWORD",  # derived from APP_DB_PASSWORD
+        "SIGNER_SOCKET",  # no signer apart yet: a network's worker signs
+        "SIGNER_JOURNAL_DIR",  # workers
+        "KEY_FILE",  # a network's worker
+        *(name for name in read if "_CEILING_" in name),  # likewise
         "POSTGIS_ENV_POSTGRES_PASSWORD",  # release
     }
     known = set(services["app"]["environment"])
@@ -207,8 +216,10 @@ def test_an_unusual_value_reaches_whoever_reads_it(unusual, name):
     readers = {service for service in unusual if value in (unusual[service].get("environment") or {}).values()}
 
     of_release = {"POSTGIS_ENV_POSTGRES_PASSWORD", *(part for part in CHOSEN if part.startswith("DJANGO_SUPERUSER"))}
-    of_web = {"GUNICORN_PORT", "GUNICORN_WORKERS", "GUNICORN_THREADS", "STATIC_KEEP_HOURS"}
-    if name == "RENEW_SECONDS":
+    of_web = {"GUNICORN_PORT", "GUNICORN_WORKERS", "GUNICORN_THREADS", "STATIC_KEEP_HOURS", "QUOTE_KEY"}
+    if "_CEILING_" in name:
+        assert readers == {f"worker_{name.partition('_')[0].lower()}"}
+    elif name in ("RENEW_SECONDS", "PROXY_NETWORKS"):
         assert readers == {"nginx"}
     elif name in of_release:
         assert readers - {"postgis"} == {"release"}

@@ -1,5 +1,7 @@
 """The table of rights: complete, and what it does not allow is refused to each role, verb by verb and column by column."""
 
+import re
+
 import psycopg2
 import psycopg2.errors
 import pytest
@@ -17,6 +19,7 @@ from core.database_roles import (
 )
 from core.release import list_rights
 from nexchange.rights import COLUMNS, FUNCTIONS, RIGHTS
+from tests.sources import ROOT
 
 OWNER = settings.DATABASES["owner"]
 KINDS = list_kinds(settings.CHAINS)
@@ -204,3 +207,10 @@ def test_a_cell_that_cannot_be_read_is_refused(text):
 
 def test_the_page_of_roles_is_not_stale():
     call_command("roles", "--check")
+
+
+def test_a_restore_knows_every_role_that_a_backup_may_speak_of():
+    script = (ROOT / "bin/lib/backup/putback.sh").read_text(encoding="utf-8")
+    named = re.search(r"^ROLES='([a-z_ ]+)'$", script, re.MULTILINE)
+    assert named is not None
+    assert set(named[1].split()) == {"app", *KINDS}

@@ -63,3 +63,12 @@ class Outcome:
     def problem(self) -> str:
         """What a person reads in Payout.problem: the code first, so that programs can tell reasons apart."""
         return f"{self.code}: {self.words}"[:300] if self.code else ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the values as JSON knows them; `from_json` reads them back."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """Raises: TypeError for missing or unknown fields."""
+        return cls(**fields)

@@ -1,6 +1,6 @@
 """The one place that touches private keys: it checks what it is asked to sign and never trusts a node's proposal.
 
-Runs in the worker alone, which has the key file mounted. Plain functions of their arguments; nothing is sent or stored.
+Runs in a network's signer alone, which has that network's key file. Plain functions; nothing is sent or stored.
 """
 
 import json
@@ -54,6 +54,21 @@ def has_keys() -> bool:
     return bool(settings.KEY_FILE)
 
 
+def check_keys(chain: str) -> None:
+    """Do nothing when this process has the key of `chain`, of that network alone. Raises: SignerRefused."""
+    _key_of(chain)
+    others = _keys(settings.KEY_FILE).keys() - {chain}
+    if others:
+        raise SignerRefused(f"{settings.KEY_FILE} also holds keys of {', '.join(sorted(others))}: one file per network")
+
+
+def _key_of(chain: str) -> str:
+    try:
+        return _keys(settings.KEY_FILE)[chain]["account_private"]
+    except KeyError:
+        raise SignerRefused(f"the key file holds no account_private of {chain}", code="no_key") from None
+
+
 def sign_coins(
     *, chain: str, coins: Sequence[Coin], address: str, amount_minor: int, fee_minor: int, fee_cap_minor: int
 ) -> Signed:
@@ -76,7 +91,7 @@ def sign_coins(
     if fee_minor > fee_cap_minor:
         raise SignerRefused(f"fee {fee_minor} over the cap {fee_cap_minor}", code="fee_over_cap")
     inputs = [(c.txid, c.vout, c.amount_minor, c.address.branch, c.address.index) for c in coins]
-    private = _keys(settings.KEY_FILE)[chain]["account_private"]
+    private = _key_of(chain)
     raw, txid, vsize = build_and_sign_utxo(inputs, outputs, private)
     return Signed(raw, txid, fee_minor, fee_minor // vsize, change, 1)
 
@@ -97,6 +112,6 @@ def sign_nonce(
     fee = gas * max_fee_minor
     if fee > fee_cap_minor or amount_minor < 0 or priority_minor > max_fee_minor:
         raise SignerRefused(f"fee {fee} over the cap {fee_cap_minor}, or nonsense")
-    key = derive_key(_keys(settings.KEY_FILE)[chain]["account_private"], HOUSE, 0)
+    key = derive_key(_key_of(chain), HOUSE, 0)
     raw, txid = build_and_sign_evm(chain_id, nonce, address, amount_minor, gas, max_fee_minor, priority_minor, key)
     return Signed(raw, txid, fee, max_fee_minor)

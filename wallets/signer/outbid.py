@@ -19,6 +19,7 @@ from wallets.chains.coin_choice import MOST_INPUTS
 from wallets.chains.sizes import size_vb
 from wallets.models import Attempt, ChainState, Coin, CoinHold, Payout
 from wallets.signer.advice import Advice, Outcome
+from wallets.signer.checks import check_outbid
 from wallets.signer.coins import hold_coins, mined_coins
 from wallets.signer.keys import SignerRefused, sign_coins
 from wallets.signer.lane import LANE_FREED, raise_gas
@@ -53,6 +54,7 @@ def _outbid(payout_id: int, advice: Advice) -> Outcome:
     attempts = list(payout.attempts.order_by("n"))
     if not attempts or any(a.block_height is not None for a in attempts):
         return Outcome(code="mined", words="one of its attempts has been mined")
+    check_outbid(payout)
     if advice.has_nonces:
         signed, pays = raise_gas(payout, attempts[-1], advice)
         attempt = store_attempt(payout, signed, n=attempts[-1].n + 1, at=advice.at, pays=pays)

@@ -12,7 +12,9 @@ from wallets.chains.sizes import size_vb
 from wallets.freeze import frozen_scopes, is_frozen
 from wallets.models import Attempt, ChainState, Deposit, NonceHold, Payout
 from wallets.scan_state import trusted_now
+from wallets.signer import journal
 from wallets.signer.advice import Advice, Outcome
+from wallets.signer.checks import check_payout
 from wallets.signer.coins import CoinsShort, choose_coins, hold_coins
 from wallets.signer.death import final_height, list_alive
 from wallets.signer.keys import SignerRefused, sign_coins, sign_nonce
@@ -34,23 +36,28 @@ def sign_payout(payout_id: int, advice: Advice) -> Outcome:
     """
     try:
         with transaction.atomic():
-            payout, state = _claim(payout_id, advice)
+            payout, state, line = _claim(payout_id, advice)
             sign = _sign_with_nonce if advice.has_nonces else _sign_with_coins
             attempt = sign(payout, state, advice)
             states.PAYOUT.check(payout.state, states.SIGNED)
             payout.state, payout.signed_at, payout.problem = states.SIGNED, advice.at, ""
             payout.save(update_fields=("state", "signed_at", "problem"))
+            # Before the commit: a crash between the two counts coins that did not leave, never the other way.
+            journal.append(advice.chain, line)
             return Outcome(attempt_id=attempt.pk)
     except (NotNow, CoinsShort, SignerRefused) as refusal:
         return Outcome(code=refusal.code, words=str(refusal))
 
 
-def _claim(payout_id: int, advice: Advice) -> tuple[Payout, ChainState]:
-    """Lock the lane, the funding deposits and the payout, and look again whether it may be signed now. Raises: NotNow."""
+def _claim(payout_id: int, advice: Advice) -> tuple[Payout, ChainState, journal.Line]:
+    """Lock the lane, the funding deposits and the payout, and prove that it may be signed now.
+
+    Returns its line for the signer's journal. Raises: NotNow, SignerRefused, journal.JournalBroken.
+    """
     funding_ids = Payout.objects.values_list("funded_by", flat=True).get(pk=payout_id)
     (lanes, funding, payouts) = lock_rows(
         ChainState.objects.filter(code=advice.chain),
-        Deposit.objects.filter(pk__in=funding_ids),
+        Deposit.objects.filter(pk__in=funding_ids).select_related("asset", "address"),
         Payout.objects.filter(pk=payout_id, chain=advice.chain, state=states.REQUESTED).select_related("asset"),
     )
     if not payouts or not lanes:
@@ -65,7 +72,7 @@ def _claim(payout_id: int, advice: Advice) -> tuple[Payout, ChainState]:
     alive = list_alive(payout.pk, final=final_height(payout.asset, lanes[0].height))
     if alive:
         raise NotNow("still_alive", f"{alive[0]} was signed for this debt before and may still be mined")
-    return payout, lanes[0]
+    return payout, lanes[0], check_payout(payout, funding)
 
 
 def _next_number(payout: Payout) -> int:

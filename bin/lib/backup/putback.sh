@@ -72,10 +72,12 @@ check_site() {
     fi
 }
 
-# The rights in a backup speak of this role; `manage.py release` gives it its password and the right to come in.
+# The rights in a backup speak of these roles; `manage.py release` gives them their passwords and the right to come in.
+ROLES='app web worker beat operator worker_litecoin worker_ethereum signer_litecoin signer_ethereum'
 make_app_role() {
-    server --set=role="${PGUSER}_app" <<'SQL'
-SELECT format('CREATE ROLE %I NOLOGIN', :'role') WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'role') \gexec
+    server --set=owner="$PGUSER" --set=kinds="$ROLES" <<'SQL'
+SELECT format('CREATE ROLE %I NOLOGIN', :'owner' || '_' || kind) FROM unnest(string_to_array(:'kinds', ' ')) kind
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :'owner' || '_' || kind) \gexec
 SQL
 }
 

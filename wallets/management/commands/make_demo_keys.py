@@ -1,4 +1,4 @@
-"""Make the demo's keys, once: private ones for the worker, public account keys for everybody else."""
+"""Make the demo's keys, once: a private one for each network's signer, public account keys for everybody else."""
 
 import json
 import os
@@ -17,7 +17,7 @@ ACCOUNTS = {"litecoin": ("m/84h/1h/0h", "test"), "ethereum": ("m/44h/60h/0h", "m
 
 
 class Command(BaseCommand):
-    help = "Write keys.json (private, 0600) once and public.env beside it. Demo only; existing keys are never replaced."
+    help = "Write NETWORK.json (private, 0600) for each network once, and public.env beside. Demo only; existing keys stay."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", nargs="?", default=str(settings.VAR_DIR / "keys"))
@@ -27,25 +27,29 @@ class Command(BaseCommand):
             raise CommandError("SITE_MODE is live: keys of a main network are never made by this command.")
         target = Path(folder)
         target.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = _make_private(target / "keys.json")
+        made = [chain for chain in ACCOUNTS if _make_private(target, chain)]
         _write_public(target)
         self.stdout.write(f"made keys in {target}" if made else f"keys are in {target} already")
 
 
-def _make_private(path: Path) -> bool:
-    """Write the private keys unless the file is there; complete or not at all, and of two at once only the first."""
+def _make_private(folder: Path, chain: str) -> bool:
+    """Write a network's private key unless its file is there; complete or not at all, and of two at once only the first.
+
+    A file of all networks' keys, as earlier releases made it, hands its part over and stays.
+    """
+    path, earlier = folder / f"{chain}.json", folder / "keys.json"
+    if path.exists():
+        return False
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    root = secrets.token_bytes(32)
-    facts = {
-        chain: {
-            "account_private": HDKey.from_seed(root, version=NETWORKS[name]["xprv"]).derive(where).to_base58(),
-            "path": where.removeprefix("m/"),
-        }
-        for chain, (where, name) in ACCOUNTS.items()
-    }
+    if earlier.exists():
+        fact = json.loads(earlier.read_text(encoding="utf-8"))[chain]
+    else:
+        where, name = ACCOUNTS[chain]
+        root = HDKey.from_seed(secrets.token_bytes(32), version=NETWORKS[name]["xprv"])
+        fact = {"account_private": root.derive(where).to_base58(), "path": where.removeprefix("m/")}
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(facts, file)
+        json.dump({chain: fact}, file)
     try:
         os.link(draft, path)  # unlike a rename this refuses to replace
     except FileExistsError:
@@ -56,10 +60,12 @@ def _make_private(path: Path) -> bool:
 
 
 def _write_public(folder: Path) -> None:
-    """Derive public.env from the private file, whoever made that: the two can never belong to different seeds."""
-    facts = json.loads((folder / "keys.json").read_text(encoding="utf-8"))
-    keys = {chain: HDKey.from_string(fact["account_private"]).to_public() for chain, fact in facts.items()}
-    lines = [f"{chain.upper()}_ACCOUNT_KEY={key.to_base58()}\n" for chain, key in keys.items()]
+    """Derive public.env from the private files, whoever made those: the two can never belong to different seeds."""
+    lines = []
+    for chain in ACCOUNTS:
+        fact = json.loads((folder / f"{chain}.json").read_text(encoding="utf-8"))[chain]
+        key = HDKey.from_string(fact["account_private"]).to_public()
+        lines.append(f"{chain.upper()}_ACCOUNT_KEY={key.to_base58()}\n")
     draft = folder / f".public.env.{os.getpid()}"
     draft.write_text("".join(lines), encoding="utf-8")
     draft.replace(folder / "public.env")

@@ -88,13 +88,11 @@ reload_nginx() {
 
 is_demo() { [[ ,${COMPOSE_PROFILES:-}, == *,demo,* ]]; }
 
-# make_demo_keys: once; a demo's nodes and public keys are known only here.
+# make_demo_keys: what is there stays, and what a later release divides is divided; a demo's nodes and public keys are known only here.
 make_demo_keys() {
     if ! is_demo; then return 0; fi
-    if [[ ! -s $STATE/demo.env ]]; then
-        compose run --rm -T keys >"$STATE/demo.env.new"
-        mv "$STATE/demo.env.new" "$STATE/demo.env"
-    fi
+    compose run --rm -T keys >"$STATE/demo.env.new"
+    mv "$STATE/demo.env.new" "$STATE/demo.env"
 }
 
 use_demo_keys() {

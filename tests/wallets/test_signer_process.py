@@ -1,0 +1,163 @@
+"""The signer as a process of its own, with a database role of its own: what it signs, refuses, and waits with."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+from django.conf import settings as django_settings
+from embit.bip32 import HDKey
+from embit.networks import NETWORKS
+
+from core import clock
+from core.database_roles import derive_password, role_name
+from core.heartbeat import read_ages
+from tests.simulated import SimulatedExchange
+from tests.sources import ROOT
+from wallets import states
+from wallets.models import Attempt, NonceHold, Payout
+from wallets.paying.signing import can_sign, request_signature
+from wallets.sign import sign_payouts
+from wallets.signer.advice import Advice
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def site(committed_db: None, keys: None) -> Iterator[SimulatedExchange]:
+    """An exchange whose rows other processes see."""
+    site = SimulatedExchange(clock.now())
+    with clock.clock_reads(site.now):
+        site.mine(1)
+        for chain in django_settings.CHAINS:
+            site.scan(chain)
+        site.fund("litecoin", 25 * 10**8)
+        site.fund("ethereum", 100 * 10**18)
+        site.price()
+        yield site
+
+
+@pytest.fixture
+def payout(site: SimulatedExchange, settings: LazySettings) -> Payout:
+    """A payout in ether that is asked for; from now on this process has no keys."""
+    order = site.open().order
+    site.pay(order)
+    site.litecoin.mine(4)
+    key_file, settings.KEY_FILE = settings.KEY_FILE, ""
+    keys = json.loads(Path(key_file).read_text())
+    Path(key_file).with_name("ethereum.json").write_text(json.dumps({"ethereum": keys["ethereum"]}))
+    site.tick()
+    site.tick()
+    return Payout.objects.get(owner_ref=order.reference)
+
+
+@pytest.fixture
+def start(process_env: dict[str, str], tmp_path: Path, settings: LazySettings) -> Iterator[Start]:
+    """Start the signer of ether as its own role, and wait until it listens."""
+    running: list[subprocess.Popen[bytes]] = []
+    settings.SIGNER_SOCKET = str(tmp_path / "ethereum.sock")
+
+    def start(**more: str) -> subprocess.Popen[bytes]:
+        role = role_name(process_env["POSTGIS_ENV_POSTGRES_USER"], "signer_ethereum")
+        env = {
+            **process_env,
+            "DB_ROLE": "signer_ethereum",
+            "DB_PASSWORD": derive_password(process_env["APP_DB_PASSWORD"], role),
+            "APP_DB_PASSWORD": "",
+            "KEY_FILE": str(tmp_path / "ethereum.json"),
+            "SIGNER_SOCKET": settings.SIGNER_SOCKET,
+            "LITECOIN_ACCOUNT_KEY": HDKey.from_string(settings.ACCOUNT_KEYS["litecoin"]).to_base58(
+                version=NETWORKS["test"]["xpub"]
+            ),
+            "ETHEREUM_ACCOUNT_KEY": settings.ACCOUNT_KEYS["ethereum"],
+            **more,
+        }
+        made = subprocess.Popen([sys.executable, "manage.py", "signer", "ethereum"], cwd=ROOT, env=env)
+        running.append(made)
+        until = time.monotonic() + 30
+        while not can_sign():
+            assert made.poll() is None, "the signer ended"
+            assert time.monotonic() < until, "the signer does not listen"
+            time.sleep(0.05)
+        return made
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def ask(path: str, line: bytes) -> dict[str, object]:
+    with socket.socket(socket.AF_UNIX) as signer:
+        signer.connect(path)
+        signer.sendall(line)
+        signer.shutdown(socket.SHUT_WR)
+        answer: dict[str, object] = json.loads(signer.makefile("rb").readline())
+        return answer
+
+
+@pytest.mark.slow
+def test_signs_for_a_worker_without_keys_within_its_ceilings(
+    site, payout, start, settings, process_env, tmp_path
+) -> None:
+    node = site.client_of("ethereum")
+    assert not can_sign()
+    assert sign_payouts(node=node, at=site.now()) == 0
+
+    first = start(ETHEREUM_CEILING_PAYOUT="0.000001")
+    assert Path(settings.SIGNER_SOCKET).stat().st_mode & 0o777 == 0o660
+    assert sign_payouts(node=node, at=site.now()) == 0
+    payout.refresh_from_db()
+    assert (payout.state, payout.problem.partition(":")[0]) == (states.REQUESTED, "ceiling")
+    assert not Attempt.objects.exists()
+    assert not NonceHold.objects.exists()
+
+    approved = subprocess.run(
+        [sys.executable, "manage.py", "approve_payout", str(payout.pk), "--because", "the customer called"],
+        cwd=ROOT,
+        env=process_env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert approved.returncode == 0, approved.stderr
+    Payout.objects.update(tried_at=None)
+    assert sign_payouts(node=node, at=site.now()) == 1
+    payout.refresh_from_db()
+    assert payout.state == states.SIGNED
+    assert Attempt.objects.get().payout_id == payout.pk
+    assert read_ages()["signer:ethereum"] < 30
+    first.terminate()
+    assert first.wait(timeout=20) == 0
+    assert not can_sign()
+
+
+@pytest.mark.slow
+def test_answers_nonsense_and_goes_on(site, payout, start, settings) -> None:
+    start()
+    path = settings.SIGNER_SOCKET
+    for line in (
+        b"",
+        b"\n",
+        b"[]\n",
+        b'{"action": "pay"}\n',
+        b'{"action": "steal", "payout_id": 1, "advice": {}}\n',
+        b"[" * 100_000 + b"\n",
+        b"x" * (1 << 20) + b"\n",
+    ):
+        assert ask(path, line)["code"] in ("bad_request", "signer_failed"), line[:40]
+    assert sign_payouts(node=site.client_of("ethereum"), at=site.now()) == 1
+
+
+def test_a_signer_that_is_not_there_is_an_outcome(settings, tmp_path) -> None:
+    settings.KEY_FILE, settings.SIGNER_SOCKET = "", str(tmp_path / "nobody.sock")
+    advice = Advice(**{field.name: None for field in fields(Advice)} | {"chain": "ethereum", "in_mempool": ()})
+    assert not can_sign()
+    outcome = request_signature(action="pay", payout_id=1, advice=advice)
+    assert (outcome.signed, outcome.code) == (False, "signer_unreachable")

@@ -1,0 +1,37 @@
+"""`manage.py approve_payout ID --because TEXT`: let one payout over the ceilings, on the host of its signer."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from core.clock import now
+from wallets.models import Payout
+from wallets.signer import journal
+
+
+class Command(BaseCommand):
+    help = (
+        "Approve one payout that waits for a person, as it stands now: purpose, address and amount. Written to the signer's "
+        "journal, so it has to run where that lies: in the signer's container."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("payout", type=int, help="its number, as the admin site and the problem show it")
+        parser.add_argument("--because", required=True, help="why, in words; kept for ever")
+
+    def handle(self, *args: Any, payout: int, because: str, **options: Any) -> None:
+        found = Payout.objects.filter(pk=payout).select_related("asset").first()
+        if found is None:
+            raise CommandError(f"there is no payout {payout}")
+        line = journal.Line(
+            at=now(),
+            what=journal.APPROVED,
+            payout=found.pk,
+            purpose=found.purpose,
+            address=found.address,
+            minor=found.amount_minor + found.fee_cap_minor,
+            because=because,
+        )
+        journal.append(found.chain, line)
+        self.stdout.write(f"approved: {found.purpose}, {line.minor} of {found.asset_id} at most, to {found.address}")

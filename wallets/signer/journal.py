@@ -1,0 +1,116 @@
+"""The signer's own journal: what it signed and what a person approved, appended and fsynced where no SQL reaches.
+
+One file per network, of the signer alone. Ceilings are counted from it, so whoever holds the database can lift none.
+"""
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+KEPT = timedelta(hours=25)  # in memory; nothing older counts
+SIGNED, APPROVED = "signed", "approved"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. `minor` is the most that left or may leave with the payout: amount and fee cap."""
+
+    at: datetime
+    what: str  # "signed" or "approved"
+    payout: int
+    purpose: str
+    address: str
+    minor: int
+    funding: tuple[str, ...] = ()  # the networks whose deposits paid for it
+    because: str = ""
+
+    def pays_like(self, other: "Line") -> bool:
+        """Say whether both speak of the same payment: same intent, same target, same amount."""
+        mine = (self.payout, self.purpose, self.address, self.minor)
+        return mine == (other.payout, other.purpose, other.address, other.minor)
+
+
+class JournalBroken(Exception):
+    """The journal has lost lines: nothing is signed until a person has looked."""
+
+
+_kept: dict[str, tuple[int, list[Line]]] = {}
+
+
+def path_of(chain: str) -> Path:
+    """Return where the journal of a network's signer lies."""
+    return Path(settings.SIGNER_JOURNAL_DIR) / f"{chain}.journal"
+
+
+def append(chain: str, line: Line) -> None:
+    """Write a line and wait until the disk has it. Two writers at once write whole lines."""
+    path = path_of(chain)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fields = {"at": line.at.isoformat(), "what": line.what, "payout": line.payout, "purpose": line.purpose}
+    fields |= {
+        "address": line.address,
+        "minor": str(line.minor),
+        "funding": list(line.funding),
+        "because": line.because,
+    }
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        # A line that a crash tore is closed first, so that this one stands alone.
+        file.write(b"\n" + json.dumps(fields).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_recent(chain: str, *, at: datetime) -> list[Line]:
+    """Return the lines of the last 25 hours, oldest first; what was appended since this process last looked is read.
+
+    Raises: JournalBroken.
+    """
+    path = path_of(chain)
+    key = str(path)
+    read_to, lines = _kept.get(key, (0, []))
+    size = path.stat().st_size if path.exists() else 0
+    if size < read_to:
+        raise JournalBroken(f"{path} has become shorter: somebody has removed lines of it")
+    if size > read_to:
+        with path.open("rb") as file:
+            file.seek(read_to)
+            whole, newline, _torn = file.read().rpartition(b"\n")
+        lines = lines + list(_parse(whole.splitlines(), path))
+        read_to += len(whole) + len(newline)
+    lines = [line for line in lines if line.at > at - KEPT]
+    _kept[key] = (read_to, lines)
+    return lines
+
+
+def _parse(raw: list[bytes], path: Path) -> Iterator[Line]:
+    """Read whole lines; one that a crash tore stands for nothing, as its signature was never stored."""
+    for text in filter(None, raw):
+        try:
+            yield _line(json.loads(text))
+        except (ValueError, KeyError, TypeError):
+            log.warning("%s holds a line that was torn: %r", path, text[:80])
+
+
+def _line(fields: dict[str, Any]) -> Line:
+    return Line(
+        at=datetime.fromisoformat(fields["at"]),
+        what=str(fields["what"]),
+        payout=int(fields["payout"]),
+        purpose=str(fields["purpose"]),
+        address=str(fields["address"]),
+        minor=int(fields["minor"]),
+        funding=tuple(fields["funding"]),
+        because=str(fields["because"]),
+    )
