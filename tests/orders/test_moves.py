@@ -5,8 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.management import CommandError, call_command, get_commands
+from django.db import transaction
 
 from ledger.balances import find_imbalances, get_balance
+from ledger.post import post_entries
 from orders import states
 from orders.choices import ask_for_refund, carry_out_choices
 from orders.lost import NotLost, write_off
@@ -19,7 +21,10 @@ from orders.turn import usual_turn
 from tests.orders.conftest import NOW
 from tests.orders.rows import LTC_ADDRESS, bring_back, follow, open_one, pay, reload, remove, send
 from wallets import states as wallet_states
+from wallets.chains.fake import FakeChain
+from wallets.deposits import reorg_entry
 from wallets.models import Deposit, Payout
+from wallets.safety.house import HouseRefused, write_off_reorg
 from wallets.states import DEPOSIT, PAYOUT, WAITING
 
 # What may stand beside an order in each of its states: the dispositions of deposits, the debt that a payout pays.
@@ -265,3 +270,15 @@ def test_the_operators_list_names_what_can_be_done(capsys: pytest.CaptureFixture
     said = capsys.readouterr().out
     assert f"{order.reference}  PAYING  REORG  until" in said
     assert f"operator: write_off {order.reference} --because REASON" in said
+
+
+@pytest.mark.usefixtures("site")
+def test_what_its_order_wrote_off_the_house_does_not_bear_again() -> None:
+    order, deposit = lost_in(states.EXCHANGING)
+    with transaction.atomic():
+        post_entries([reorg_entry(deposit, at=NOW)])
+    write_off(order_reference=order.reference, at=NOW, actor="operator", because="x")
+    assert get_balance(kind="receivable:reorg", asset=order.send_asset).minor == 0
+
+    with pytest.raises(HouseRefused, match="wrote it off"):
+        write_off_reorg(node=FakeChain("litecoin"), deposit_id=deposit.pk, at=NOW, post=True)

@@ -211,6 +211,10 @@ def write_off_reorg(*, node: Chain, deposit_id: int, at: datetime, post: bool = 
         loss = f"reorg:{locked.pk}:{locked.reorg_count}"
         if not Entry.objects.filter(reference=loss, reversed_by=None).exists():
             raise HouseRefused(reason="its loss is not in the books")
+        if Entry.objects.filter(reference=f"written-off:{locked.pk}:{locked.reorg_count}", reversed_by=None).exists():
+            raise HouseRefused(
+                reason="its order was not paid out and wrote it off (write_off): the house bears nothing"
+            )
         amount = Money(locked.amount_minor, locked.asset)
         held = "chain:unswept" if node.has_nonces else "chain:spendable"
         legs = (
