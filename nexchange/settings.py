@@ -214,7 +214,9 @@ TICKER_ROUND = {  # what a market asks of its prices is in fixtures/markets.json
 TICKER_KEEP = {"observations_h": 24, "all_rates_h": 24, "thinned_rate_s": 300, "rates_days": 90}
 
 # --- Orders ----------------------------------------------------------------------------------------------------------
-PROMISES_PER_CLIENT = env.int("PROMISES_PER_CLIENT", default=10)  # open unfunded orders of one client network at a time
+PROMISES_PER_CLIENT = env.int(
+    "PROMISES_PER_CLIENT", default=10
+)  # open orders of one client network at a time, paid or not
 PROMISED_SHARE_PERCENT = env.int(
     "PROMISED_SHARE_PERCENT", default=50
 )  # of an asset's spendable coins that unfunded orders may hold together
