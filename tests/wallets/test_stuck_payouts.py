@@ -99,7 +99,7 @@ def test_a_dropped_parent_and_its_child_are_both_paid_and_others_meanwhile(simul
     parent, child = parent_and_child(simulated)
     simulated.litecoin.charge(40)  # four times what they offer: both are evicted
     assert simulated.litecoin.list_mempool() == []
-    deposit = simulated.litecoin.send(_house(simulated), 5 * 10**8, rate=100)  # more coins arrive, at today's fees
+    deposit = simulated.litecoin.send(_house(simulated), 30 * 10**8, rate=100)  # a larger coin arrives, at today's fees
     simulated.litecoin.mine(8)
     simulated.scan("litecoin")
     other = want_payout(simulated, "litecoin")
