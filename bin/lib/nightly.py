@@ -26,7 +26,7 @@ class Part:
 
 
 PARTS = (
-    Part("whole suite", ("bin/test",)),
+    Part("whole suite", ("bin/test", "--coverage")),
     Part(
         "stopped and killed processes, silent nodes",
         (
