@@ -3,16 +3,30 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
+from django.db.models import Exists, OuterRef, Q
+
+from orders import states
 from orders.models import Order
 from orders.moves import Case, DepositFact, PayoutFact
 from orders.payout import settle_purpose
 from wallets.models import Attempt, Deposit, Payout
+from wallets.paying.refusals import FOR_A_PERSON, wants_approval
 from wallets.payouts import debt_of
+from wallets.states import REQUESTED
 
 
 def list_orders(*, next_actor: str, limit: int = 200) -> list[Order]:
-    """Return the orders whose next move is somebody's, the most urgent first: one statement."""
-    return list(Order.objects.filter(next_actor=next_actor).order_by("deadline", "pk")[:limit])
+    """Return the orders whose next move is somebody's, the most urgent first: one statement.
+
+    The operator's are also those whose payout a signer lets go only once a person approved it: the order itself still is
+    the machine's, or its owner's to whom a refund was offered meanwhile.
+    """
+    theirs = Q(next_actor=next_actor)
+    if next_actor == states.OPERATOR:
+        held = Payout.objects.filter(owner_ref=OuterRef("reference"), state=REQUESTED)
+        named = Q(*(("problem__startswith", f"{code}:") for code in FOR_A_PERSON), _connector=Q.OR)
+        theirs |= Q(Exists(held.filter(named)))
+    return list(Order.objects.filter(theirs).order_by("deadline", "pk")[:limit])
 
 
 def read_cases(orders: Sequence[Order]) -> list[Case]:
@@ -28,7 +42,13 @@ def read_cases(orders: Sequence[Order]) -> list[Case]:
     payouts: dict[str, list[PayoutFact]] = defaultdict(list)
     for (reference, debt), payout in latest.items():
         payouts[reference].append(
-            PayoutFact(payout.pk, payout.state, debt == settle_purpose(reference), payout.pk in signed)
+            PayoutFact(
+                payout.pk,
+                payout.state,
+                debt == settle_purpose(reference),
+                signed=payout.pk in signed,
+                approval=wants_approval(payout.problem),
+            )
         )
     return [
         Case(

@@ -21,13 +21,13 @@ class DepositFact:
 
 @dataclass(frozen=True, slots=True)
 class PayoutFact:
-    """The latest intent of a debt of an order, as its row says; `signed`: there are attempts."""
+    """The latest intent of a debt of an order, as its row says; `signed`: there are attempts, `approval`: it waits for one."""
 
     id: int
     state: str
     settles: bool
     signed: bool = False
-    frozen: bool = False
+    approval: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ def _of_payouts(case: Case) -> list[Next]:
         elsewhere = Next(states.OPERATOR, f"redirect {case.reference} {payout.id} ADDRESS ADDRESS")
         if payout.state == wallet_states.REQUESTED:
             moves.append(Next(states.MACHINE, "signs as soon as nothing stands in the way"))
+            if payout.approval:
+                moves.append(Next(states.OPERATOR, f"approve_payout {payout.id} --because REASON"))
             if not payout.signed:
                 moves.append(elsewhere)
         elif payout.state in (wallet_states.SIGNED, wallet_states.BROADCAST):

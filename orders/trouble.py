@@ -19,6 +19,7 @@ CEILING, LANE, STOPPED, FUNDING, NETWORK, FEE, COINS = (
 )
 _PAYOUT = {
     "ceiling": CEILING,
+    "above_price": CEILING,
     "behind_in_lane": LANE,
     "lane_over_cap": LANE,
     "waits_for_parent": LANE,

@@ -2,8 +2,11 @@
 
 import itertools
 from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command, get_commands
 from django.db import transaction
 
@@ -120,6 +123,42 @@ def test_the_commands_of_the_moves_exist() -> None:
     }
     assert named - {"fills"} == {"refund", "write_off", "redirect", "payout"}
     assert named - {"fills"} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("problem", "listed"),
+    [
+        ("ceiling: 5 is over the ceiling of a day, 4", True),
+        ("above_price: 5 is more than its deposits are worth", True),
+        ("coins_short: x", False),
+        ("ceilings: x", False),
+        ("", False),
+    ],
+)
+def test_what_a_person_has_to_approve_is_in_the_operators_list(
+    site: None, problem: str, listed: bool, settings: LazySettings, tmp_path: Path
+) -> None:
+    """Its order is the machine's turn, so nobody but `payout` told, while its owner was promised six hours."""
+    settings.SIGNER_JOURNAL_DIR = str(tmp_path)
+    order = open_one()
+    follow(pay(order))
+    assert request_order_payout(reference=order.reference, at=NOW)
+    payout = Payout.objects.get()
+    Payout.objects.update(problem=problem)
+    out = StringIO()
+
+    call_command("cases", stdout=out)
+
+    move = f"operator: approve_payout {payout.pk} --because REASON"
+    assert ((order.reference in out.getvalue()), (move in out.getvalue())) == (listed, listed)
+    call_command("approve_payout", str(payout.pk), "--because", "the customer called", stdout=out)
+    assert payout.address in out.getvalue()
+    with pytest.raises(CommandError, match="there is no payout"):
+        call_command("approve_payout", str(payout.pk + 1), "--because", "a slip of the fingers")
+    send(payout)
+    with pytest.raises(CommandError, match="CONFIRMED"):
+        call_command("approve_payout", str(payout.pk), "--because", "too late")
+    assert len((tmp_path / f"{payout.chain}.journal").read_text().split("\n\n")) == 1
 
 
 @pytest.mark.parametrize("state", states.ORDER.states)

@@ -32,6 +32,7 @@ def paying() -> Order:
 
 HELD = [
     ("ceiling: 5 is over the ceiling of a day, 4", trouble.CEILING),
+    ("above_price: 5 is more than 15 % above what its deposits are worth now, 4", trouble.CEILING),
     ("behind_in_lane: nonce 4 waits for nonce 3", trouble.LANE),
     ("lane_over_cap: x", trouble.LANE),
     ("waits_for_parent: x", trouble.LANE),

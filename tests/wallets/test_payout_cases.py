@@ -7,7 +7,9 @@ import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
+from django.test import override_settings
 
+from core.database_roles import role_name
 from orders import states
 from orders.models import Order
 from tests.simulated import SimulatedExchange
@@ -26,12 +28,18 @@ from wallets.signer.keys import _keys
 
 @pytest.fixture
 def payout_command(simulated: SimulatedExchange, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Run `manage.py payout` against the simulated nodes."""
+    """Run `manage.py payout` against the simulated nodes as RUNBOOK.md has it: as the role operator, without keys or signer."""
+    operator = role_name(str(settings.DATABASES["owner"]["USER"]), "operator")
     monkeypatch.setattr("orders.management.commands.payout.get_node", simulated.client_of)
 
     def run(*arguments: str) -> str:
         out = StringIO()
-        call_command("payout", *arguments, stdout=out)
+        with connection.cursor() as cursor, override_settings(KEY_FILE="", SIGNER_SOCKET=""):
+            cursor.execute(f'SET ROLE "{operator}"')
+            try:
+                call_command("payout", *arguments, stdout=out)
+            finally:
+                cursor.execute("RESET ROLE")
         return out.getvalue()
 
     return run

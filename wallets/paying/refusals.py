@@ -31,6 +31,15 @@ _WORDS = (
 SENDING_CODES = frozenset({code for code, _ in _WORDS} | {"node_refused", "node_silent"})
 
 
+# A signer's refusals that no time and no money mend: a person approves the payment on the signer's host, or nobody pays it.
+FOR_A_PERSON = ("ceiling", "above_price")
+
+
+def wants_approval(problem: str) -> bool:
+    """Say whether a payout's problem is one that a person has to approve; pure."""
+    return problem.partition(":")[0] in FOR_A_PERSON
+
+
 def is_of_sending(problem: str) -> bool:
     """Say whether a payout's problem is what a node answered (or nothing), so that its next answer may replace it; pure."""
     return problem == "" or problem.partition(":")[0] in SENDING_CODES

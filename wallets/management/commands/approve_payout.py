@@ -6,8 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from core.clock import now
+from core.money import Money
 from wallets.models import Payout
 from wallets.signer import journal
+from wallets.states import REQUESTED
 
 
 class Command(BaseCommand):
@@ -23,7 +25,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, payout: int, because: str, **options: Any) -> None:
         found = Payout.objects.filter(pk=payout).select_related("asset").first()
         if found is None:
-            raise CommandError(f"there is no payout {payout}")
+            raise CommandError(f"there is no payout {payout}; `payout` lists what waits")
+        if found.state != REQUESTED:
+            raise CommandError(
+                f"payout {payout} is {found.state}: only what waits for its first signature needs approval"
+            )
         line = journal.Line(
             at=now(),
             what=journal.APPROVED,
@@ -34,4 +40,7 @@ class Command(BaseCommand):
             because=because,
         )
         journal.append(found.chain, line)
-        self.stdout.write(f"approved: {found.purpose}, {line.minor} of {found.asset_id} at most, to {found.address}")
+        self.stdout.write(
+            f"approved in {journal.path_of(found.chain)}: {found.purpose}, to {found.address}, "
+            f"{Money(line.minor, found.asset)} at most; it is tried again with the next rounds"
+        )
