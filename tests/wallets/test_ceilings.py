@@ -37,8 +37,10 @@ CASES = [
     ("a day, one above", [(n, 100 if n < 6 else 1, HOUR * (n + 1)) for n in range(1, 7)], 100, "a day"),
     ("a day, its last instant", [(n, 100, DAY - TICK) for n in range(1, 7)], 1, "a day"),
     ("a day, over", [(n, 100, DAY) for n in range(1, 7)], 1, ""),
-    ("signed twice counts once", [(1, 100, TICK), (1, 100, TICK), (2, 100, TICK)], 50, ""),
-    ("itself, signed before, counts once", [(9, 100, TICK), (2, 100, TICK)], 100, ""),
+    ("signed twice, at it", [(1, 100, TICK), (1, 100, TICK)], 50, ""),
+    ("signed twice, one above", [(1, 100, TICK), (1, 100, TICK)], 51, "an hour"),
+    ("itself, signed before, at it", [(9, 50, TICK), (2, 100, TICK)], 100, ""),
+    ("itself, signed before, one above", [(9, 51, TICK), (2, 100, TICK)], 100, "an hour"),
 ]
 
 
@@ -75,6 +77,9 @@ def test_what_a_person_approved_leaves_and_holds_nobody_up() -> None:
     assert find_excess(big, [], CEILINGS, network="ethereum")
     assert not find_excess(big, [approved], CEILINGS, network="ethereum")
     assert not find_excess(line(8, 100), [approved, line(9, 10_000, TICK)], CEILINGS, network="ethereum")
+    # It serves one signature: the next one asks a person again.
+    assert find_excess(big, [approved, line(9, 10_000, TICK)], CEILINGS, network="ethereum")
+    assert not find_excess(big, [approved, line(9, 10_000, TICK), approved], CEILINGS, network="ethereum")
     # Another amount, target or debt than the approved one is not approved.
     for other in (line(9, 10_001), line(8, 10_000)):
         assert find_excess(other, [approved], CEILINGS, network="ethereum")

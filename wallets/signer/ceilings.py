@@ -1,7 +1,7 @@
 """How much a signer lets go: by payout, hour and day, and by hour against the deposits of each other network.
 
 The figures are the signer's own configuration, the counting is from its own journal: neither is in the database. What is
-over a ceiling waits for a person, who approves that one payment on the signer's host (`manage.py approve_payout`).
+over a ceiling waits for a person, who approves that one signature on the signer's host (`manage.py approve_payout`).
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from django.conf import settings
 
 from core.models import Asset
 from core.money import Money
-from wallets.signer.journal import APPROVED, SIGNED, Line
+from wallets.signer.journal import APPROVED, Line, Payment
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -39,15 +39,16 @@ def read_ceilings(asset: Asset) -> Ceilings:
 def find_excess(line: Line, before: Sequence[Line], ceilings: Ceilings, *, network: str) -> str:
     """Name the ceiling that signing `line` after `before` would pass, or nothing; pure.
 
-    A payout that was signed already counts once, however often it is signed. A span is the last 60 minutes, or 24 hours,
-    up to `line.at`, its beginning left out. What a person approved counts in no span and is held back by none.
+    Every signature counts, also a further one for the same payout: that what it replaces is dead is told by rows, which
+    others write. Only an outbid does not, as it spends what its payout's last signature spends (wallets.signer.outbid). A
+    span is the last 60 minutes, or 24 hours, up to `line.at`, its beginning left out. What a person approved counts in no
+    span and is held back by none.
     """
-    if any(other.what == APPROVED and other.pays_like(line) for other in before):
+    counted, approved = _part(before)
+    if line.payment in approved:
         return ""
     if line.minor > ceilings.payout:
         return f"{line.minor} is over the ceiling of one payout, {ceilings.payout}"
-    approved = {other.payout for other in before if other.what == APPROVED}
-    counted = [other for other in before if other.what == SIGNED and other.payout not in approved | {line.payout}]
     for name, span, most in (("an hour", HOUR, ceilings.hour), ("a day", DAY, ceilings.day)):
         total = line.minor + _sum(counted, line.at - span)
         if total > most:
@@ -59,9 +60,24 @@ def find_excess(line: Line, before: Sequence[Line], ceilings: Ceilings, *, netwo
     return ""
 
 
-def _sum(lines: Sequence[Line], after: datetime) -> int:
-    largest: dict[int, int] = {}
+def is_approved(line: Line, before: Sequence[Line]) -> bool:
+    """Say whether a person has approved this very payment and it was not signed since; pure."""
+    return line.payment in _part(before)[1]
+
+
+def _part(lines: Sequence[Line]) -> tuple[list[Line], set[Payment]]:
+    """Return the signatures that nobody approved, and the approvals that serve the next one: each serves once."""
+    counted: list[Line] = []
+    approved: set[Payment] = set()
     for line in lines:
-        if line.at > after:
-            largest[line.payout] = max(largest.get(line.payout, 0), line.minor)
-    return sum(largest.values())
+        if line.what == APPROVED:
+            approved.add(line.payment)
+        elif line.payment in approved:
+            approved.discard(line.payment)
+        else:
+            counted.append(line)
+    return counted, approved
+
+
+def _sum(lines: Sequence[Line], after: datetime) -> int:
+    return sum(line.minor for line in lines if line.at > after)

@@ -22,7 +22,7 @@ from wallets.addresses import derive, house_text, network_params
 from wallets.chains.fees import FEE_BOUNDS
 from wallets.models import Address, ChainState, Deposit, Payout
 from wallets.signer import journal
-from wallets.signer.ceilings import find_excess, read_ceilings
+from wallets.signer.ceilings import find_excess, is_approved, read_ceilings
 from wallets.signer.keys import SignerRefused
 
 # A promised rate may be an hour and a half old when it is paid, and markets move; more than this above the last known
@@ -31,6 +31,7 @@ MOST_ABOVE_PRICE_PERCENT = 15
 # A fee cap is a multiple of the advice when an order was opened; the most that is believed, times this.
 FEE_CAP_FACTOR = 2
 PIVOT = "USD"
+SENT_BACK = "deposit:"  # how the purpose of a refund begins; orders_payout_fault knows no other kind but an exchange's
 
 
 def check_payout(payout: Payout, funding: Sequence[Deposit]) -> journal.Line:
@@ -40,6 +41,8 @@ def check_payout(payout: Payout, funding: Sequence[Deposit]) -> journal.Line:
     """
     _check_facts(payout)
     _check_target(payout)
+    if not payout.purpose.startswith(SENT_BACK) and payout.asset_id in {deposit.asset_id for deposit in funding}:
+        raise SignerRefused("nothing is exchanged for itself: the order is a forged one", code="same_asset")
     for deposit in funding:
         _check_deposit(payout, deposit)
     _check_fee_cap(payout)
@@ -53,7 +56,7 @@ def check_payout(payout: Payout, funding: Sequence[Deposit]) -> journal.Line:
         funding=tuple(sorted({deposit.chain for deposit in funding})),
     )
     lines = journal.read_recent(payout.chain, at=line.at)
-    if not any(other.what == journal.APPROVED and other.pays_like(line) for other in lines):
+    if not is_approved(line, lines):
         _check_price(payout, funding)
     excess = find_excess(line, lines, read_ceilings(payout.asset), network=payout.chain)
     if excess:
@@ -110,9 +113,9 @@ def _check_fee_cap(payout: Payout) -> None:
 
 def _check_price(payout: Payout, funding: Sequence[Deposit]) -> None:
     """Hold an exchange against the last known prices, which only the role that asks the venues writes."""
+    if payout.purpose.startswith(SENT_BACK):
+        return  # the facts bind it by the deposit itself
     given = funding[0].asset
-    if given.pk == payout.asset_id:
-        return  # sent back: the facts bound it by the deposit itself
     factor = minor_factor(_dollars(given) / _dollars(payout.asset), source=given, target=payout.asset)
     worth = sum(deposit.amount_minor for deposit in funding) * factor
     if payout.amount_minor > worth * Fraction(100 + MOST_ABOVE_PRICE_PERCENT, 100):

@@ -17,6 +17,7 @@ from django.conf import settings
 
 KEPT = timedelta(hours=25)  # in memory; nothing older counts
 SIGNED, APPROVED = "signed", "approved"
+Payment = tuple[int, str, str, int]
 
 log = logging.getLogger(__name__)
 
@@ -34,10 +35,10 @@ class Line:
     funding: tuple[str, ...] = ()  # the networks whose deposits paid for it
     because: str = ""
 
-    def pays_like(self, other: "Line") -> bool:
-        """Say whether both speak of the same payment: same intent, same target, same amount."""
-        mine = (self.payout, self.purpose, self.address, self.minor)
-        return mine == (other.payout, other.purpose, other.address, other.minor)
+    @property
+    def payment(self) -> Payment:
+        """Same intent, same target, same amount: the same payment."""
+        return (self.payout, self.purpose, self.address, self.minor)
 
 
 class JournalBroken(Exception):

@@ -8,6 +8,7 @@ what was built on it dies as soon as the replacement is final, and is signed ane
 So one of the two always moves, whatever caps and coins the other has left.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -86,6 +87,7 @@ def _raise_rate(payout: Payout, attempts: list[Attempt], state: ChainState, advi
         if sum(coin.amount_minor for coin in coins) >= payout.amount_minor + fee:
             break
         coins.append(_one_more(payout, state))
+    _check_conflict(coins, attempts)
     signed = sign_coins(
         chain=payout.chain,
         coins=coins,
@@ -106,6 +108,23 @@ def _coins_of(payout: Payout, last: Attempt) -> list[Coin]:
     candidates = Coin.objects.filter(chain=payout.chain, txid__in=[txid for txid, _ in held], void_txid="")
     known = {(c.txid, c.vout): c for c in candidates.select_related("address", "attempt")}
     return [known[outpoint] for outpoint in last.list_inputs() if outpoint in known]
+
+
+def _check_conflict(coins: Sequence[Coin], attempts: Sequence[Attempt]) -> None:
+    """Let an outbid share an input with every attempt that it may be mined beside: back to where a payout was signed anew.
+
+    Judged by signed bytes, which nobody can rewrite, not by rows that say what died. Else it would pay a second time, and
+    outside the ceilings. Raises: SignerRefused.
+    """
+    chosen = {(coin.txid, coin.vout) for coin in coins}
+    later: set[tuple[str, int]] = set()
+    for attempt in reversed(attempts):
+        inputs = set(attempt.list_inputs())
+        if later and not inputs & later:
+            return  # what follows was signed anew, and counted
+        if not inputs & chosen:
+            raise SignerRefused(f"it would not take the place of {attempt.txid}", code="no_conflict")
+        later = inputs
 
 
 def _children(attempts: list[Attempt], advice: Advice) -> list[tuple[Payout, int]]:

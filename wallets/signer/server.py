@@ -95,5 +95,5 @@ def _handle(line: bytes, chain: str) -> Outcome:
         raise BadRequest(f"it cannot be read: {type(error).__name__}") from error
     if type(payout_id) is not int or advice.chain != chain:
         raise BadRequest(f"this is the signer of {chain}")
-    # The worker's clock decides nothing here either.
-    return verb(payout_id, replace(advice, at_iso=now().isoformat()))
+    # The worker's clock decides nothing here either, and what a person alone may decide is not decided over a socket.
+    return verb(payout_id, replace(advice, at_iso=now().isoformat(), by="machine", because=""))
