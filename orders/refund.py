@@ -18,6 +18,7 @@ from orders.actions import may_refund, refund_offered
 from orders.journal import exchange_reference, refund_fee_entry
 from orders.models import Order
 from orders.offer import LiquidityShort, read_fees
+from orders.promises import close_promise
 from orders.reasons import Reason
 from orders.transition import move, note
 from orders.turn import machines_turn, operators_turn, turn_of
@@ -164,6 +165,7 @@ def refund_payment(
         turn = machines_turn(at) if order.state in states.RESTING else None
         note(order, actor=actor, reason=Reason.REFUND_ORDERED, at=at, turn=turn, also=also)
     if plan.free:
+        close_promise(order, at=at)  # it was kept for a payout that will not be asked for
         reverse_entry(reference=exchange_reference(order), reason="no liquidity", at=at)
     else:
         post_entries([refund_fee_entry(first, fee=plan.fee, at=at)])

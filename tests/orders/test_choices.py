@@ -15,11 +15,11 @@ from ledger.reserve import release_entry, reserve_entry
 from orders import states
 from orders.choices import ask_for_refund, carry_out, carry_out_choices
 from orders.expire import escalate_overdue, offer_refunds
-from orders.models import Choice, Order
+from orders.models import Choice, Order, Promise
 from orders.payout import request_order_payout
 from orders.reads import build_view
 from tests.orders.conftest import NOW
-from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, follow, open_one, pay, reload, send
+from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, SEEN, confirm, follow, open_one, pay, reload, send
 from wallets import states as wallet_states
 from wallets.models import ChainState, Deposit, Payout
 from wallets.states import REFUND, WAITING
@@ -221,3 +221,22 @@ def test_a_signature_closes_the_offer_and_a_refund_closes_the_payout() -> None:
     assert choice.outcome == "refund_not_possible"
     send(payout)
     assert (reload(order).state, Payout.objects.count()) == (states.COMPLETED, 1)
+
+
+def test_a_free_refund_frees_the_coins_that_were_promised() -> None:
+    order = open_one()
+    deposit = follow(pay(order, state=SEEN, block_height=9, mined_at=NOW + timedelta(minutes=3)))
+    promise = Promise.objects.get(order=order)
+    assert (promise.funded, promise.lapses_at, promise.closed_at) == (True, None, None)
+    held = get_balance(kind="chain:spendable", asset=order.get_asset)
+    with transaction.atomic():
+        post_entry(reserve_entry(purpose="elsewhere", amount=held, at=NOW))
+    follow(confirm(deposit))
+    assert not request_order_payout(reference=order.reference, at=NOW)
+    offer_refunds(at=NOW + timedelta(hours=7))
+    ask(order, deposit)
+
+    assert carry_all() == 1
+
+    assert reload(order).state == states.REFUNDING
+    assert not Promise.objects.filter(closed_at=None).exists()
