@@ -157,9 +157,18 @@ def _read_mempool(node: Chain, fees: FeeQuote, at: datetime, known: set[str], un
         note_mempool(chain=node.code, txs=txs, mempool=Mempool(fees, present), at=at)
         known.update(part)
     for txid in list_unmined(chain=node.code):
-        if txid not in present and node.find_tx(txid).state in ("unknown", "conflicted"):
+        if txid not in present and _is_gone(node, txid):
             note_absent(chain=node.code, txid=txid)
     return known >= present
+
+
+def _is_gone(node: Chain, txid: str) -> bool:
+    """Say whether nobody knows a transaction any more, or a block that we have read holds it without this payment."""
+    status = node.find_tx(txid)
+    if status.state == "mined" and status.block_height is not None:
+        # Failed there, or its contract paid something else; what is merely not told yet (TraceGap) comes back.
+        return status.block_height <= get_state(node.code).height
+    return status.state in ("unknown", "conflicted")
 
 
 def _read_unmined(node: Chain, txid: str) -> Tx | None:

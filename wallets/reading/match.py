@@ -13,7 +13,7 @@ from django.db import transaction
 
 from core.models import Asset
 from wallets import states
-from wallets.chains.protocol import Block, FeeQuote, Movement, Tx
+from wallets.chains.protocol import Block, FeeQuote, Movement, Tx, bound_position
 from wallets.models import Address, Attempt, Deposit, Quarantine, RawTx
 from wallets.reading.quarantine import ROW_FAULTS, set_aside
 from wallets.safety.house import list_announced
@@ -93,9 +93,12 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
     for tx, movement in paying:
         if tx.txid in own:
             continue  # our change, or a payment between our own addresses: not a deposit
-        row = known.get((tx.txid, movement.position))
+        address = addresses[movement.address]
+        row, position = _find_row(known, tx.txid, movement, address)
         if row is None:
-            fresh.append(_new_deposit(tx, movement, addresses[movement.address], asset, sight, replaced))
+            known[tx.txid, position] = deposit = _new_deposit(tx, movement, address, asset, sight, replaced)
+            deposit.position = position
+            fresh.append(deposit)
             if tx.raw:
                 raws[tx.txid] = tx.raw
         elif row.state == states.REMOVED or (sight.block is not None and row.block_height is None):
@@ -104,6 +107,24 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
     for txid, raw in raws.items():  # one statement each: a single one may be as large as a block
         RawTx.objects.bulk_create([RawTx(chain=chain, txid=txid, raw=raw)], ignore_conflicts=True)
     _meet_again(met, sight.block)
+
+
+def _find_row(
+    known: dict[tuple[str, str], Deposit], txid: str, movement: Movement, address: Address
+) -> tuple[Deposit | None, str]:
+    """Return the row of this very payment, and the position that is its own.
+
+    What a contract pays depends on the block that its transaction is in: after a reorganisation the same place of the
+    same transaction may pay another amount, or another address of ours. That is another payment: the row of the first
+    one stays as it was, without a block.
+    """
+    position, other = movement.position, 0
+    while (row := known.get((txid, position))) is not None:
+        if (row.amount_minor, row.address_id) == (movement.minor, address.pk):
+            break
+        other += 1
+        position = bound_position(f"{movement.position}#{other}")
+    return row, position
 
 
 def _new_deposit(
