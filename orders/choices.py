@@ -14,6 +14,7 @@ from core.errors import DomainError
 from core.locks import lock_rows
 from ledger.post import InsufficientFunds
 from orders import policy, states
+from orders.addresses import RefundAddressSet
 from orders.models import Choice, Order
 from orders.reasons import Reason
 from orders.refund import (
@@ -46,7 +47,11 @@ def ask_for_refund(
 
     Locks the order. Safe to repeat with the same address: one open choice per payment is unique in the database.
 
-    Raises: RefundNotPossible, RefundAsked, AddressesDiffer, AddressInvalid and kin, AddressIsOurs, DepositTooSmall.
+    An address that the order has already is where it goes. SQL holds that, and that the refund is offered, whoever asks
+    (orders_check_choice): the worker takes what is written down for the owner's word.
+
+    Raises: RefundNotPossible, RefundAsked, RefundAddressSet, AddressesDiffer, AddressInvalid and kin, AddressIsOurs,
+    DepositTooSmall.
     """
     if address.strip() != address_repeated.strip():
         raise AddressesDiffer
@@ -62,6 +67,8 @@ def ask_for_refund(
             if open_one.address != plan.address:
                 raise RefundAsked
             return open_one
+        if order.refund_address not in ("", plan.address):
+            raise RefundAddressSet
         choice = Choice.objects.create(
             order=order, deposit=outputs[0], kind=REFUND, address=plan.address, actor=actor, asked_at=at
         )

@@ -103,6 +103,15 @@ def test_one_open_choice_per_payment_whichever_output_is_named() -> None:
     assert set(Payout.objects.values_list("address", flat=True)) == {LTC_ADDRESS, OTHER}
 
 
+def test_an_address_that_the_order_has_already_is_where_it_goes() -> None:
+    order = open_one(refund_address=LTC_ADDRESS)
+    deposit = follow(pay(order, order.send_minor // 2))
+    with pytest.raises(DomainError) as refusal:
+        ask(order, deposit, OTHER)
+    assert refusal.value.code == "refund_address_set"
+    assert ask(order, deposit).address == LTC_ADDRESS
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
