@@ -113,6 +113,7 @@ case $role in
     manage)
         export_variables
         connect_as operator
+        unset KEY_FILE # of a network's worker: a person's command needs no key, and the checks refuse one to anybody else
         exec python manage.py "$@"
         ;;
     prune-static) exec bin/static-files prune staticfiles "$HTML_ROOT" "${STATIC_KEEP_HOURS:-24}" ;;

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 from core.database_roles import SIGNER, chain_of
+from wallets.signer.keys import SignerRefused, check_keys
 
 # Prefixes of extended public keys (SLIP-132, and Litecoin's own): what a wallet shows of a main and of a test network.
 MAIN_KEYS = ("xpub", "ypub", "zpub", "Ltub", "Mtub")
@@ -56,22 +57,44 @@ def check_account_keys(**_: Any) -> list[CheckMessage]:
 @register()
 def check_ceilings(**_: Any) -> list[CheckMessage]:
     """A signer knows its network's ceilings: on a live site somebody has to have thought of them."""
-    if settings.DB_ROLE.startswith(SIGNER):
-        chains = [chain_of(settings.DB_ROLE)]
-    elif settings.KEY_FILE:
-        chains = [chain for chain in settings.CEILINGS if chain in Path(settings.KEY_FILE).name]
-    else:
-        return []
     return [
         Error(
             f"{chain.upper()}_CEILING_{name.upper()} is {most!r}, no amount of coins.",
             hint="Set in whole coins what this signer may let go by itself; docs/SECURITY.md says how to choose.",
             id="wallets.E005",
         )
-        for chain in chains
+        for chain in _signed_for()
         for name, most in settings.CEILINGS[chain].items()
         if not re.fullmatch(r"\d{1,12}(\.\d{1,18})?", most)
     ]
+
+
+def _signed_for() -> list[str]:
+    """Return the networks that this process signs for: a signer's own, else what its key file is named after."""
+    if settings.DB_ROLE.startswith(SIGNER):
+        return [chain_of(settings.DB_ROLE)]
+    return [chain for chain in settings.CEILINGS if settings.KEY_FILE and chain in Path(settings.KEY_FILE).name]
+
+
+@register()
+def check_key_file(**_: Any) -> list[CheckMessage]:
+    """The key file is there, of this network alone, and of the account that deposit addresses come from.
+
+    Else everything would look well, coins be taken in, and no payout ever be signed.
+    """
+    found: list[CheckMessage] = []
+    for chain in _signed_for():
+        try:
+            check_keys(chain)
+        except SignerRefused as refusal:
+            found.append(
+                Error(
+                    f"No payout of {chain} could be signed: {refusal}.",
+                    hint=f"Put its private key there, in a file of its own; readme_wercker.md says how ({settings.KEY_FILE}).",
+                    id="wallets.E007",
+                )
+            )
+    return found
 
 
 @register()

@@ -66,6 +66,8 @@ if program == "docker":
         leave(*((1, "unauthorized: authentication required") if faults.get("password") else ()))
     elif verb == "pull":
         leave(*((1, faults["pull"]) if faults.get("pull") else ()))
+    elif verb == "run" and "/run/keys/" in arguments[-1]:
+        leave(1 if arguments[-1].endswith(faults.get("key", "?")) else 0)
     elif verb == "run" and faults.get("nginx"):
         leave(1, "nginx: configuration file /etc/nginx/nginx.conf test failed")
     elif verb == "ps":

@@ -176,6 +176,21 @@ def test_writing_down_what_holds_anyway_changes_nothing(serving):
     assert serving.deploy("new", API_REQUESTS_PER_MINUTE="300", RENEW_SECONDS="43200").returncode == 0
 
 
+def test_a_live_site_without_a_networks_key_is_refused_before_anything_is_changed(serving):
+    """A server of before has both keys in keys.json: its release would serve, take coins in and pay nobody."""
+    serving.faults = {"key": "ethereum.json"}
+
+    done = serving.deploy("new")
+
+    assert done.returncode != 0
+    assert "keys/ethereum.json is not there" in done.stderr
+    assert "Divide keys.json" in done.stderr
+    assert "before anything was changed" in done.stderr
+    assert_old_serves(serving)
+    assert not any(call.startswith("docker-compose") for call, _ in serving.calls())
+    assert serving.deploy("new", SITE_MODE="demo").returncode == 0  # which makes its own
+
+
 def test_another_password_of_the_site_is_refused_and_not_shown(serving):
     done = serving.deploy("new", APP_DB_PASSWORD="rotated-one")
 

@@ -24,6 +24,12 @@ GIVEN = {
     "POSTGIS_ENV_POSTGRES_DB": "books",
     "ALLOWED_HOSTS": "exchange.example",
 } | {name: f"{NASTY} {name}" for name in SECRETS}
+LIVE = {
+    f"{chain}_{name}": "12.5" if "CEILING" in name else f"{NASTY} {name}"
+    for chain in ("LITECOIN", "ETHEREUM")
+    for name in ("RPC_URL", "ACCOUNT_KEY", "CEILING_PAYOUT", "CEILING_HOUR", "CEILING_DAY", "CEILING_FUNDED_HOUR")
+}
+GIVEN |= LIVE
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +68,11 @@ def test_each_missing_variable_is_named(output, name):
     assert f"not set: {name}" in refused.stderr
 
 
+@pytest.mark.parametrize("name", sorted(LIVE))
+def test_a_demo_makes_these_itself(output, name):
+    assert f"not set: {name}" not in run(output, "bin/deploy", "--check", SITE_MODE="demo", **{name: ""}).stderr
+
+
 def test_all_missing_variables_are_named_at_once_and_the_old_spelling_with_a_hint(output):
     refused = run(output, "bin/deploy", DOCKER_IMAGE_TAG="", DOCKER_IAMGE_TAG="old", SECRET_KEY="")
 
@@ -74,6 +85,9 @@ def test_all_missing_variables_are_named_at_once_and_the_old_spelling_with_a_hin
     ("name", "value"),
     [
         ("DEST_HOST_ADDR", "https://server.example"),
+        ("LITECOIN_CEILING_HOUR", "all of it"),
+        ("ETHEREUM_CEILING_DAY", "-1"),
+        ("ETHEREUM_CEILING_PAYOUT", "1e3"),
         ("DEST_HOST_ADDR", "server.example:ssh"),
         ("DEST_HOST_ADDR", "-oProxyCommand=x"),
         ("SSH_USER", "a b"),

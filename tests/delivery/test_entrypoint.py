@@ -132,6 +132,14 @@ def test_manage_passes_its_arguments_as_they_are_and_waits_for_nothing(container
     assert container.calls() == [["python", "manage.py", "shell", "-c", "print('a  b $x')"]]
 
 
+def test_manage_is_given_no_key(container):
+    """In a network's worker it was refused by the checks: nobody could approve a payout where its journal lies."""
+    container.run("manage", "approve_payout", "7", KEY_FILE="/run/keys/litecoin.json")
+
+    assert container.environment().get("DB_ROLE") == "operator"
+    assert "KEY_FILE" not in container.environment()
+
+
 def test_prune_static_hands_on_how_long_files_are_kept(container):
     container.run("prune-static", STATIC_KEEP_HOURS="48")
 

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
+from embit.bip32 import HDKey
 
 from wallets.addresses import HOUSE, house_text
 from wallets.chains.coin_choice import least_change
@@ -46,6 +47,8 @@ def _keys(path: str) -> dict[str, dict[str, str]]:
         loaded: dict[str, dict[str, str]] = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SignerRefused(f"the key file cannot be read: {error.strerror}") from error
+    except ValueError:
+        raise SignerRefused("the key file is no JSON") from None  # whose words would hold the key
     return loaded
 
 
@@ -55,8 +58,15 @@ def has_keys() -> bool:
 
 
 def check_keys(chain: str) -> None:
-    """Do nothing when this process has the key of `chain`, of that network alone. Raises: SignerRefused."""
-    _key_of(chain)
+    """Do nothing when this process has the key of `chain`, of that network alone and of its account. Raises: SignerRefused."""
+    private = _key_of(chain)
+    try:
+        mine = HDKey.from_string(private).to_public()
+        public = HDKey.from_string(settings.ACCOUNT_KEYS[chain]) if settings.ACCOUNT_KEYS[chain] else mine
+    except Exception:  # noqa: BLE001 -- embit raises several kinds for malformed text; all mean the same here
+        raise SignerRefused(f"{settings.KEY_FILE} or {chain.upper()}_ACCOUNT_KEY holds no extended key") from None
+    if (mine.key.sec(), mine.chain_code) != (public.key.sec(), public.chain_code):
+        raise SignerRefused(f"{settings.KEY_FILE} is of another account than {chain.upper()}_ACCOUNT_KEY")
     others = _keys(settings.KEY_FILE).keys() - {chain}
     if others:
         raise SignerRefused(f"{settings.KEY_FILE} also holds keys of {', '.join(sorted(others))}: one file per network")

@@ -27,6 +27,7 @@ check_values() {
         DOCKER_HUB_REPO DOCKER_HUB_USER DOCKER_HUB_PASSWORD DOCKER_IMAGE_TAG POSTGIS_ENV_POSTGRES_USER \
         POSTGIS_ENV_POSTGRES_PASSWORD POSTGIS_ENV_POSTGRES_DB APP_DB_PASSWORD SECRET_KEY TOKEN_KEY ALLOWED_HOSTS \
         'BACKUP_PASSPHRASE|BACKUP_PASSPHRASE_FILE'
+    if [[ $SITE_MODE == live ]]; then check_live; fi
     [[ $DEST_HOST_ADDR =~ ^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$ ]] ||
         fail "DEST_HOST_ADDR is '$DEST_HOST_ADDR', neither HOST nor HOST:PORT."
     [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
@@ -44,6 +45,20 @@ check_values() {
         fail "PROXY_NETWORKS is '$PROXY_NETWORKS', no list of networks such as 10.0.0.0/8,2001:db8::/32."
     check_pairs VOLUMES_PARAM -v "^[^:'\"]+(:[^:'\"]+){1,2}$"
     check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
+}
+
+# check_live: what a demo makes itself. Without them no payout would be signed, which the new release would say only when it starts.
+check_live() {
+    local name ceilings=() names=()
+    for name in LITECOIN ETHEREUM; do
+        names+=("${name}_RPC_URL" "${name}_ACCOUNT_KEY")
+        ceilings+=("${name}_CEILING_PAYOUT" "${name}_CEILING_HOUR" "${name}_CEILING_DAY" "${name}_CEILING_FUNDED_HOUR")
+    done
+    bin/steps/require "${names[@]}" "${ceilings[@]}"
+    for name in "${ceilings[@]}"; do
+        [[ ${!name} =~ ^[0-9]{1,12}(\.[0-9]{1,18})?$ ]] || fail "$name is '${!name}', no amount of coins." \
+            "Whole coins, such as 12.5; docs/SECURITY.md says how to choose."
+    done
 }
 
 # check_number NAME VALUE LEAST [MOST]

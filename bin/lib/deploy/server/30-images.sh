@@ -62,6 +62,18 @@ pull_images() {
     docker --config "$login" logout $REGISTRY_HOST
 }
 
+# check_keys: what signs the payouts, a file for each network, before anything is changed. Looked at as the app, whose they are.
+check_keys() {
+    local chain
+    if [[ ${SITE_MODE:-live} != live ]]; then return 0; fi
+    for chain in litecoin ethereum; do
+        docker run --rm --network none --user 1000:1000 --volume "$NEXCHANGE_ROOT/keys:/run/keys:ro" --entrypoint test \
+            "$NEW_IMAGE" -r "/run/keys/$chain.json" || fail "$NEXCHANGE_ROOT/keys/$chain.json is not there for user 1000 to read." \
+            "Each network has a file of its own; keys.json, with both, was that of earlier releases." \
+            "docs/RUNBOOK.md, Divide keys.json, has the commands."
+    done
+}
+
 # forget_old_images: all of the site's but the one that runs and the one before it.
 forget_old_images() {
     local reference kept

@@ -13,6 +13,7 @@ deploy_here() {
     trap 'go_back' EXIT
     trap 'exit 130' INT TERM HUP PIPE # PIPE: whoever started this is gone
     step "images" pull_images
+    step "keys" check_keys
     step "nginx: the new configuration" check_nginx
     if [[ -n $OLD_IMAGE ]]; then
         step "what an interrupted deploy left" mend || printf '  the release that serves is ill itself: the new one may mend that\n'
