@@ -1,6 +1,5 @@
 """The worker's part of outbidding: which payouts no block takes, what the node says now, what the signer answered."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -26,17 +25,16 @@ def bump_stuck_payouts(*, node: Chain, at: datetime, limit: int = 20) -> int:
     """
     if not can_sign():
         return 0
-    todo = list(_stuck(node.code, at).order_by("pk").values_list("pk", "address", "problem")[:limit])
+    todo = list(_stuck(node.code, at).order_by("pk").values_list("pk", flat=True)[:limit])
     if not todo:
         return 0
     try:
         advice = gather_advice(node, at=at)
-        gas = {address: node.estimate_gas(address) if node.has_nonces else 0 for _, address, _ in todo}
     except ChainError:
         return 0  # the scan reports it; the next round tries again
     done = 0
-    for pk, address, _problem in todo:
-        outcome = request_signature(action="outbid", payout_id=pk, advice=replace(advice, gas=gas[address]))
+    for pk in todo:
+        outcome = request_signature(action="outbid", payout_id=pk, advice=advice)
         done += outcome.signed
         if not outcome.signed and outcome.code not in _QUIET:
             with transaction.atomic():

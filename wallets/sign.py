@@ -10,13 +10,13 @@ from django.db.models import F, QuerySet
 from core.each import for_each
 from core.locks import lock_rows
 from wallets import states
-from wallets.chains.protocol import Chain, ChainError
+from wallets.chains.protocol import Chain, ChainError, TargetRefuses
 from wallets.journal import check_latest, list_explained_debts
 from wallets.models import Payout
 from wallets.paying.advice import gather_advice
 from wallets.paying.signing import can_sign, request_signature
 from wallets.payouts import debt_of, reject_payout
-from wallets.scan_state import find_problem, get_state
+from wallets.scan_state import find_problem, get_state, native_asset
 from wallets.signer.advice import Advice
 
 
@@ -70,6 +70,16 @@ def _sign_one(payout_id: int, address: str, node: Chain, advice: Advice) -> bool
             _reject(payout_id, f"the node does not take {address} for an address", advice.at)
             return False
         gas = node.estimate_gas(address) if node.has_nonces else 0
+        most = native_asset(node.code).payout_units
+        if gas > most:
+            # Whoever chose the address is charged a plain payment: what its contract does with the rest is not ours to pay.
+            _reject(payout_id, f"target_costly: a payment to {address} takes {gas} gas, more than {most}", advice.at)
+            return False
+    except TargetRefuses as refusal:
+        # It may take payments whenever its owner likes. Waiting for that, with a refund offered meanwhile, would leave it
+        # to the owner which of the two is worth more; so the exchange stands, and the owner gives another address.
+        _reject(payout_id, f"target_refuses: {refusal}", advice.at)
+        return False
     except ChainError as error:
         problem = f"node_silent: {error}"
     else:

@@ -20,6 +20,7 @@ from wallets.chains.protocol import (
     Movement,
     Refused,
     Sent,
+    TargetRefuses,
     Tip,
     TokenMovement,
     TooLarge,
@@ -33,6 +34,7 @@ from wallets.chains.signing import read_signed_evm
 from wallets.chains.sizes import PLAIN_GAS
 
 _BATCH = 500
+_NOBODY = "0x" + "0" * 36 + "dead"  # an address without code, on every network
 _FEE_BLOCKS = 6
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # Transfer(address,address,uint256)
 _TRANSFER_TOPICS = 3  # with the two addresses indexed; an NFT's has four
@@ -213,7 +215,12 @@ class EVMChain:
         """Return 21,000 for an address without code; for a contract what the node estimates, plus a fifth."""
         if self._ask("eth_getCode", address, "latest") in ("0x", "0x0", None):
             return PLAIN_GAS
-        estimate = int(self._ask("eth_estimateGas", {"to": address, "value": "0x1"}), 16)
+        try:
+            estimate = int(self.rpc.call("eth_estimateGas", {"to": address, "value": "0x1"}), 16)
+        except RPCError as error:
+            # Contracts fail in many words. A node that answers the same question about an address without code is well.
+            self._ask("eth_estimateGas", {"to": _NOBODY, "value": "0x1"})
+            raise TargetRefuses(f"the contract at {address} takes no payment: {error}") from error
         return estimate + estimate // 5
 
     def is_payable(self, address: str) -> bool:

@@ -22,6 +22,7 @@ from wallets.chains.protocol import (
     Movement,
     Refused,
     Sent,
+    TargetRefuses,
     Tip,
     Tx,
     TxStatus,
@@ -30,6 +31,7 @@ from wallets.chains.protocol import (
     bound_position,
 )
 from wallets.chains.signing import BadTransaction, build_and_sign_evm, script_of
+from wallets.chains.sizes import PLAIN_GAS
 
 FAUCET_KEY = b"\x07" * 32
 CHAIN_ID = 31337
@@ -61,7 +63,7 @@ class FakeChain:
         self.blocks: list[Block] = []
         self.pool: dict[str, Candidate] = {}
         self.seen: dict[str, Candidate] = {}  # every transaction ever taken, to mine it again
-        self.contracts: set[str] = set()
+        self.contracts: dict[str, int] = {}  # the gas that each takes for a payment; 0: it takes none
         self.fees = GAS_QUOTE if self.has_nonces else COIN_QUOTE
         self.down, self.syncing, self.peers, self.lag = False, False, 8, 0
         self.lose_answers = 0  # so many broadcasts are taken, but their answers never arrive
@@ -242,7 +244,10 @@ class FakeChain:
         self._listen()
         if not self.has_nonces:
             return 0
-        return 36_000 if address in self.contracts else 21_000
+        gas = self.contracts.get(address, PLAIN_GAS)
+        if not gas:
+            raise TargetRefuses(f"the contract at {address} takes no payment: execution reverted")
+        return gas
 
     def is_payable(self, address: str) -> bool:
         self._listen()

@@ -14,6 +14,10 @@ class TooLarge(ChainError):
     """The answer is larger than we take in; the node itself is well, and a smaller question may be answered."""
 
 
+class TargetRefuses(Exception):
+    """The node is well, and what stands at an address takes no plain payment: nothing else may be concluded."""
+
+
 class Nonsense(ChainError):
     """The node answered something of another shape than promised; what it was about cannot be taken in."""
 
@@ -215,7 +219,10 @@ class Chain(Protocol):
         """Return the node's advice within our bounds, from several of its estimates; one request."""
 
     def estimate_gas(self, address: str) -> int:
-        """Return the gas a plain payment to `address` needs (21,000 to a person, more to a contract); 0 without gas."""
+        """Return the gas a plain payment to `address` needs (21,000 to a person, more to a contract); 0 without gas.
+
+        Raises: TargetRefuses for a contract that takes none now.
+        """
 
     def is_payable(self, address: str) -> bool:
         """Ask the node whether it takes this for an address."""

@@ -30,23 +30,29 @@ def raise_gas(payout: Payout, last: Attempt, advice: Advice) -> tuple[Signed, bo
     """Sign the head's next attempt and say whether it pays the payout.
 
     Both fee fields rise by an eighth at least, or more where the node advises more: the tip to the advised one, the most
-    to twice the base fee plus that tip.
+    to twice the base fee plus that tip. Its gas stays: a contract that would now take more, or nothing, holds up no lane.
 
-    Raises: SignerRefused (`behind_in_lane`; `lane_over_cap` when even a self-transfer may cost no more).
+    Raises: SignerRefused (`behind_in_lane`; `lane_over_cap` when even a self-transfer may cost no more; `nonce_back` when
+    the head is not the nonce of the last attempt, so that both could pay).
     """
     head = find_head(advice.chain)
     if head is None or head.payout_id != payout.pk:
         raise SignerRefused("a lower nonce is unmined, which has to move first", code="behind_in_lane")
     bid = read_signed_evm(last.raw)
+    if bid.nonce != head.nonce:
+        words = (
+            f"nonce {head.nonce}, which another transaction had used, is free again: this payout also holds {bid.nonce}"
+        )
+        raise SignerRefused(words, code="nonce_back")
     least = _eighth_more(bid.max_fee)
     tip = max(_eighth_more(bid.priority), advice.priority_minor)
     wanted = max(2 * advice.base_minor + tip, least)
     # What the next block takes, base fee and advised tip, must be affordable, or the head would stand at its cap.
     needed = max(least, advice.base_minor + advice.priority_minor)
-    affordable = payout.fee_cap_minor // advice.gas
+    affordable = payout.fee_cap_minor // bid.gas
     if last.pays and needed <= affordable:
         most = min(wanted, affordable)
-        return _sign(payout, head, advice, gas=advice.gas, most=most, tip=min(tip, most), pays=True), True
+        return _sign(payout, head, advice, gas=bid.gas, most=most, tip=min(tip, most), pays=True), True
     affordable = self_transfer_cap(advice.chain) // PLAIN_GAS
     if needed > affordable:
         raise SignerRefused(f"using the nonce up would cost over {affordable} per gas", code="lane_over_cap")

@@ -119,6 +119,8 @@ def _sign_with_nonce(payout: Payout, state: ChainState, advice: Advice) -> Attem
     """The nonce comes from our rows, never from the node's pending count; the node is believed once, at the very start."""
     nonce = state.next_nonce if state.next_nonce is not None else int(advice.first_nonce or 0)
     sender = house_address(chain=payout.chain, at=advice.at).address
+    if advice.gas > payout.asset.payout_units:
+        raise SignerRefused(f"{advice.gas} gas is more than {payout.asset.payout_units}", code="target_costly")
     # Room for six full blocks, each an eighth dearer than the one before; never the whole cap as a tip.
     max_fee = min(2 * advice.base_minor + advice.priority_minor, payout.fee_cap_minor // advice.gas)
     if max_fee < advice.base_minor + advice.priority_minor:

@@ -7,7 +7,7 @@ import pytest
 from tests.adapters.chains.conftest import Net
 from tests.nodes import FORWARD
 from wallets.chains.fees import FEE_BOUNDS
-from wallets.chains.protocol import Block, ChainError, Refused, Sent, Unknown
+from wallets.chains.protocol import Block, ChainError, Refused, Sent, TargetRefuses, Unknown
 from wallets.chains.registry import open_chain
 
 UNKNOWN_TXID = "12" * 32
@@ -411,6 +411,18 @@ def test_a_contract_is_estimated_above_a_plain_payment(ethereum_node) -> None:
     contract = ethereum_node.deploy(FORWARD)
 
     assert open_chain("ethereum", ethereum_node.url).estimate_gas(contract) > 21_000
+
+
+@pytest.mark.node
+@pytest.mark.parametrize(
+    "code", ["60006000fd", "fe", "5b600056", "50"], ids=["reverts", "invalid", "endless", "underflow"]
+)
+def test_a_contract_that_takes_no_payment_is_told_from_a_node_in_trouble(ethereum_node, code: str) -> None:
+    chain = open_chain("ethereum", ethereum_node.url)
+    contract = ethereum_node.deploy(code)
+
+    with pytest.raises(TargetRefuses):
+        chain.estimate_gas(contract)
 
 
 @pytest.mark.node
