@@ -15,6 +15,7 @@ from ledger.post import NewEntry, post_entries
 from ledger.reserve import settle_entry
 from ledger.reverse import reverse_entry
 from wallets import states
+from wallets.addresses import is_derived
 from wallets.deposits import deposit_entry
 from wallets.models import Attempt, Coin, Deposit, Quarantine
 from wallets.reading.match import WRITTEN
@@ -56,7 +57,7 @@ def _confirm(rows: list[Deposit], confirmed_at: datetime, at: datetime) -> list[
         if deposit.reorg_count:
             # Mined again: the entry that booked its disappearance is taken back, the deposit itself stands.
             reverse_entry(reference=f"reorg:{deposit.pk}:{deposit.reorg_count}", reason="mined again", at=at)
-            Coin.objects.filter(deposit=deposit).update(usable=True)
+            Coin.objects.filter(deposit=deposit).update(usable=is_derived(deposit.address))
             continue
         entries.append(deposit_entry(deposit, at=at))
         if deposit.position.isdigit():
@@ -76,6 +77,7 @@ def _coin(deposit: Deposit) -> Coin:
         address=deposit.address,
         amount_minor=deposit.amount_minor,
         deposit=deposit,
+        usable=is_derived(deposit.address),  # signed with another's coin, a payout could neither be mined nor die
     )
 
 

@@ -10,10 +10,12 @@ from orders.credit import follow_deposits
 from orders.payout import request_payouts
 from tests.simulated import CUSTOMERS, SimulatedExchange
 from wallets import states
+from wallets.addresses import derive
 from wallets.models import Address, Attempt, ChainState, CoinHold, Deposit, NonceHold, Payout
 from wallets.sign import sign_payouts
 from wallets.signer import journal
 
+LATER = 10**6  # an index that no order was given yet
 Forge = Callable[[SimulatedExchange, Payout, LazySettings], None]
 
 
@@ -29,7 +31,7 @@ def crash_price(site: SimulatedExchange, payout: Payout, settings: LazySettings)
 
 def own_target(site: SimulatedExchange, payout: Payout, settings: LazySettings) -> None:
     Address.objects.create(
-        chain="ethereum", address=payout.address, account=0, branch=0, index=10**6, owner_ref="x", created_at=site.now()
+        chain="ethereum", address=payout.address, account=0, branch=0, index=LATER, owner_ref="x", created_at=site.now()
     )
 
 
@@ -69,7 +71,8 @@ CASES: list[tuple[Forge, str]] = [
 @pytest.fixture
 def payout(simulated: SimulatedExchange) -> Payout:
     """A payout in ether that is asked for and waits to be signed."""
-    order = simulated.open(send="1").order
+    target = derive(chain="ethereum", branch=0, index=LATER)  # nobody knows it for ours while it has no row
+    order = simulated.open(send="1", payout_address=target).order
     simulated.pay(order)
     simulated.litecoin.mine(4)
     simulated.scan("litecoin")

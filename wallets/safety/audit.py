@@ -8,12 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from django.conf import settings
 from django.db.models import Model, QuerySet
 
 from ledger.models import Posting
 from wallets import states
-from wallets.addresses import derive
+from wallets.addresses import is_derived
 from wallets.journal import find_unjournaled
 from wallets.models import Address, Deposit, Payout
 from wallets.payouts import debt_of
@@ -84,13 +83,13 @@ def _forged_deposits(deposits: Iterable[Deposit]) -> Iterator[str]:
         if booked.get(reference, 0) != row.amount_minor
     )
     for address in {row.address_id: row.address for row in rows}.values():
-        # Without a public key there is nothing to derive from, and no new address either.
-        if settings.ACCOUNT_KEYS.get(address.chain) and not _is_ours(address):
-            yield f"address {address.address} is not derived from our key"
+        if not is_derived(address):
+            yield not_derived(address)
 
 
-def _is_ours(address: Address) -> bool:
-    return derive(chain=address.chain, branch=address.branch, index=address.index) == address.address
+def not_derived(address: Address) -> str:
+    """Word what is wrong with the row of an address that is not ours; pure."""
+    return f"address {address.address} is not derived from our key"
 
 
 def _booked(references: list[str], *, kind: str | None) -> dict[str, int]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, Sum
 
 from core.heartbeat import beat
 from core.locks import lock_rows
@@ -20,10 +20,11 @@ from core.money import Money
 from ledger.balances import get_balance
 from ledger.post import Leg, NewEntry, post_entry
 from wallets import states
+from wallets.addresses import is_derived
 from wallets.chains.protocol import Chain
 from wallets.freeze import ensure_frozen
 from wallets.models import Address, Attempt, ChainState, Coin, Deposit, HouseMovement, Reconciliation
-from wallets.safety.audit import Cursors, find_forgeries
+from wallets.safety.audit import Cursors, find_forgeries, not_derived
 from wallets.scan_state import native_asset
 
 log = logging.getLogger(__name__)
@@ -78,13 +79,14 @@ def reconcile_chain(*, node: Chain, at: datetime, full: bool = True) -> Comparis
     asset = native_asset(node.code)
     cursors = _read_cursors(asset)
     read = _ask_balances if node.has_nonces or full else _ask_coins
-    state, held, strange, cursors.address = _at_one_height(node, cursors.address, read)
+    state, reading = _at_one_height(node, cursors.address, read)
+    cursors.address = reading.cursor
     with transaction.atomic():
         ((locked,),) = lock_rows(ChainState.objects.filter(code=node.code))
         if (locked.height, locked.block_hash) != (state.height, state.block_hash):
             raise NotScanned(f"{node.code} moved on from block {state.height} meanwhile")
-        forgeries = tuple(find_forgeries(chain=node.code, cursors=cursors))
-        result = _compare(node.code, asset, state.height, Money(held, asset), strange, forgeries)
+        forgeries = tuple(dict.fromkeys((*reading.forged, *find_forgeries(chain=node.code, cursors=cursors))))
+        result = _compare(node.code, asset, state.height, Money(reading.held, asset), reading.strange, forgeries)
         acted = _act(result, at)
         _store(result, cursors, acted, at)
     if result.describe():
@@ -133,40 +135,53 @@ def _read_cursors(asset: Asset) -> Cursors:
     return Cursors(row.address_cursor, row.deposit_cursor, row.payout_cursor) if row else Cursors()
 
 
-Reader = Callable[[Chain, int], tuple[int, Held, int]]
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the node said that our addresses hold, how far the walk has come, and the rows that name addresses not ours."""
+
+    held: int
+    strange: Held
+    cursor: int
+    forged: tuple[str, ...] = ()
 
 
-def _at_one_height(node: Chain, cursor: int, read: Reader) -> tuple[ChainState, int, Held, int]:
+Reader = Callable[[Chain, int], Reading]
+
+
+def _at_one_height(node: Chain, cursor: int, read: Reader) -> tuple[ChainState, Reading]:
     """Ask with the node standing where our rows stand, before and after. Raises: ChainError, NotScanned."""
     state, tip = ChainState.objects.filter(code=node.code).first(), node.tip()
     if state is None or (state.height, state.block_hash) != (tip.height, tip.hash):
         where = state.height if state else "nowhere"
         raise NotScanned(f"{node.code} is read up to {where}, the node is at {tip.height}")
-    held, strange, cursor = read(node, cursor)
+    reading = read(node, cursor)
     after = node.tip()
     if (after.height, after.hash) != (tip.height, tip.hash):
         raise NotScanned(f"the node of {node.code} moved on from block {tip.height} meanwhile")
-    return state, held, strange, cursor
+    return state, reading
 
 
-def _ask_balances(node: Chain, cursor: int) -> tuple[int, Held, int]:
-    """Ask for the balance of the house, of every address that received a deposit, and of the next slice of the others."""
-    house = set(Address.objects.filter(chain=node.code, owner_ref="").values_list("address", flat=True))
-    used = set(Address.objects.filter(chain=node.code, deposits__isnull=False).values_list("address", flat=True))
-    others = Address.objects.filter(chain=node.code, deposits__isnull=True, pk__gt=cursor).exclude(owner_ref="")
-    slice_ = list(others.order_by("pk").values_list("pk", "address")[:SLICE])
-    unknown = {address for _, address in slice_}
-    held = node.balance(sorted(house | used | unknown))
+def _ask_balances(node: Chain, cursor: int) -> Reading:
+    """Ask for the balance of the house, of every address that received a deposit, and of the next slice of the others.
+
+    What a row calls ours and our key does not make is told, and not asked for: a stranger's balance is none of ours.
+    """
+    rows = Address.objects.filter(chain=node.code).order_by("pk")
+    used = list(rows.filter(Q(owner_ref="") | Q(deposits__isnull=False)).distinct())
+    others = list(rows.filter(deposits__isnull=True, pk__gt=cursor).exclude(owner_ref="")[:SLICE])
+    unknown = {row.address for row in others if is_derived(row)}
+    held = node.balance(sorted({row.address for row in used if is_derived(row)} | unknown))
     strange = {address: held[address] for address in unknown if held.get(address)}
-    return sum(held.values()), strange, slice_[-1][0] if len(slice_) == SLICE else 0
+    forged = tuple(not_derived(row) for row in [*used, *others] if not is_derived(row))
+    return Reading(sum(held.values()), strange, others[-1].pk if len(others) == SLICE else 0, forged)
 
 
-def _ask_coins(node: Chain, cursor: int) -> tuple[int, Held, int]:
+def _ask_coins(node: Chain, cursor: int) -> Reading:
     """Ask which of our own coins are unspent: those we count as such, and deposits that are mined and not yet booked."""
     coins = Coin.objects.filter(chain=node.code, spent_txid="").values_list("txid", "vout")
     fresh = Deposit.objects.filter(chain=node.code, state=states.SEEN, block_height__isnull=False)
     outputs = {(txid, int(position)) for txid, position in fresh.values_list("txid", "position") if position.isdigit()}
-    return sum(node.value_of(sorted(set(coins) | outputs)).values()), {}, cursor
+    return Reading(sum(node.value_of(sorted(set(coins) | outputs)).values()), {}, cursor)
 
 
 def _compare(

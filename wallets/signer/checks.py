@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from django.conf import settings
 from django.db import connection
 
 from core.assets import confirmations_required
@@ -18,7 +19,7 @@ from core.money import minor_factor
 from ledger.models import Entry
 from ticker.models import MarketState
 from wallets.address_rules import check_address
-from wallets.addresses import derive, house_text, network_params
+from wallets.addresses import house_text, is_derived, network_params
 from wallets.chains.fees import FEE_BOUNDS
 from wallets.models import Address, ChainState, Deposit, Payout
 from wallets.signer import journal
@@ -87,8 +88,8 @@ def _check_target(payout: Payout) -> None:
         canonical = check_address(payout.chain, network_params(), payout.address)
     except DomainError as error:
         raise SignerRefused(f"{payout.address} is no address of {payout.chain}", code="target_invalid") from error
-    ours = Address.objects.filter(chain=payout.chain, address__in=[payout.address, canonical]).exists()
-    if ours or canonical == house_text(payout.chain):
+    known = Address.objects.filter(chain=payout.chain, address__in=[payout.address, canonical])
+    if any(map(is_derived, known)) or canonical == house_text(payout.chain):
         raise SignerRefused(f"{payout.address} is ours", code="target_is_ours")
 
 
@@ -98,7 +99,7 @@ def _check_deposit(payout: Payout, deposit: Deposit) -> None:
     known = (address.chain, address.owner_ref, deposit.owner_ref) == (deposit.chain, payout.owner_ref, payout.owner_ref)
     if not known or deposit.asset.network != deposit.chain:
         raise SignerRefused(f"deposit {deposit.pk} belongs to another order", code="deposit_of_another")
-    if address.branch % 2 or derive(chain=address.chain, branch=address.branch, index=address.index) != address.address:
+    if address.branch % 2 or not settings.ACCOUNT_KEYS.get(address.chain) or not is_derived(address):
         raise SignerRefused(f"the address of deposit {deposit.pk} is not derived from our key", code="address_forged")
     height = ChainState.objects.values_list("height", flat=True).get(code=deposit.chain)
     if deposit.block_height is None or height < deposit.block_height + confirmations_required(deposit.asset) - 1:
