@@ -14,7 +14,7 @@ from wallets.chains.protocol import Chain, ChainError, TargetRefuses
 from wallets.journal import check_latest, list_explained_debts
 from wallets.models import Payout
 from wallets.paying.advice import gather_advice
-from wallets.paying.signing import can_sign, request_signature
+from wallets.paying.signing import FAILED, can_sign, request_signature
 from wallets.payouts import debt_of, reject_payout
 from wallets.scan_state import find_problem, get_state, native_asset
 from wallets.signer.advice import Advice
@@ -87,9 +87,10 @@ def _sign_one(payout_id: int, address: str, node: Chain, advice: Advice) -> bool
         if outcome.signed:
             return True
         problem = outcome.problem
+    # A signer that fails has tried nothing: the payout stays untried, which soon pauses what it would have to pay.
+    tried = {} if problem.partition(":")[0] in FAILED else {"tried_at": advice.at}
     with transaction.atomic():
-        waiting = Payout.objects.filter(pk=payout_id, state=states.REQUESTED)
-        waiting.update(problem=problem[:300], tried_at=advice.at)
+        Payout.objects.filter(pk=payout_id, state=states.REQUESTED).update(problem=problem[:300], **tried)
     return False
 
 

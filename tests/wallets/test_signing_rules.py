@@ -1,11 +1,21 @@
 """What the signer refuses: a fee over the cap, nonsense, and a payout whose deposit is not confirmed now; to the unit."""
 
-import pytest
+import threading
+from datetime import timedelta
+from pathlib import Path
 
+import pytest
+from django.conf import LazySettings
+
+from orders.facts import read_facts
+from orders.offer import find_pair, find_pauses
+from orders.pauses import Reason
 from tests.simulated import SimulatedExchange
 from wallets import states
 from wallets.models import Attempt, Deposit, Payout
+from wallets.sign import sign_payouts
 from wallets.signer.keys import SignerRefused, sign_nonce
+from wallets.signer.server import serve
 
 GAS, CAP = 21_000, 21_000 * 50
 
@@ -62,3 +72,39 @@ def test_a_payout_whose_deposit_is_gone_is_not_signed(
     Deposit.objects.filter(owner_ref=order.reference).update(state=states.CONFIRMED)
     simulated.settle()
     assert simulated.paid(order) == order.get_minor
+
+
+@pytest.mark.parametrize(("signer", "code", "paused"), [("litecoin", "bad_request", True), ("", "fee_over_cap", False)])
+def test_a_signer_that_answers_and_looks_at_nothing_pauses_what_it_should_pay(
+    simulated: SimulatedExchange, settings: LazySettings, tmp_path: Path, signer: str, code: str, paused: bool
+) -> None:
+    """A worker that was told of another network's socket: it was answered, so its heartbeat went on, and so did the sale."""
+    order = simulated.open("ETHLTC", "1").order
+    simulated.pay(order)
+    simulated.litecoin.mine(14)
+    simulated.ethereum.charge(10**15)  # too dear for any payout: a refusal that is one of the payout itself
+    simulated.tick()
+    if signer:
+        settings.KEY_FILE, settings.SIGNER_SOCKET = "", str(tmp_path / "socket")
+        Payout.objects.update(tried_at=None)
+        over, listens = threading.Event(), threading.Event()
+
+        def go_on() -> bool:
+            listens.set()
+            return not over.is_set()
+
+        thread = threading.Thread(target=serve, kwargs={"chain": signer, "path": tmp_path / "socket", "go_on": go_on})
+        thread.start()
+        assert listens.wait(20)
+    try:
+        assert sign_payouts(node=simulated.client_of("ethereum"), at=simulated.now()) == 0
+    finally:
+        if signer:
+            over.set()
+            thread.join(20)
+
+    payout = Payout.objects.get(owner_ref=order.reference)
+    assert payout.problem.partition(":")[0] == code
+    facts, at = read_facts(), simulated.now() + timedelta(seconds=settings.UNSENT_LIMIT_S + 1)
+    causes = {pause.reason for pause in find_pauses(find_pair("ETHLTC"), facts, at=at)}
+    assert (Reason.PAYOUTS_WAITING in causes) is paused

@@ -12,6 +12,8 @@ from wallets.signer.advice import Action, Advice, Outcome
 from wallets.signer.keys import has_keys
 from wallets.signer.verbs import VERBS
 
+# Codes that say nothing about the payout: the signer could not look at it, or did not answer.
+FAILED = ("signer_failed", "signer_unreachable", "bad_request")
 PATIENCE_S = 30  # a signature takes milliseconds, a lock at most three seconds
 MOST_BYTES = 65536  # of an answer
 
