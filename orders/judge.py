@@ -22,7 +22,7 @@ class Sight:
 
     first_seen_at: datetime
     counts: bool
-    mined_at: datetime | None  # the block's own time
+    mined_at: datetime | None  # the block's own time, within what we saw ourselves
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,7 +205,7 @@ class Deposit(models.Model):
     sight_counts = models.BooleanField(default=True, db_default=True)
     block_height = models.BigIntegerField(null=True, blank=True)
     block_hash = models.CharField(max_length=80, blank=True)
-    mined_at = models.DateTimeField(null=True, blank=True)  # the block's own time
+    mined_at = models.DateTimeField(null=True, blank=True)  # scan_state.bound_mined_at
     confirmed_at = models.DateTimeField(null=True, blank=True)  # when we saw it deep enough
     mature_height = models.BigIntegerField(default=0)  # of coinbase and peg-out outputs: not spendable below it
     reorg_count = models.PositiveIntegerField(default=0)

@@ -21,7 +21,7 @@ from wallets.outgoing import note_outgoing, unmine_payouts
 from wallets.reading.inner import forget_above, note_block
 from wallets.reading.match import Mempool, Sight, match, set_aside_oddities, wanted
 from wallets.reading.quarantine import ROW_FAULTS
-from wallets.scan_state import native_asset
+from wallets.scan_state import bound_mined_at, native_asset
 
 logger = logging.getLogger(__name__)
 KEEP_BLOCKS = 400
@@ -47,7 +47,8 @@ def _record(chain: str, block: Block, identity: str, at: datetime, *, careful: b
     if state.height >= 0 and (block.height != state.height + 1 or block.parent_hash != state.block_hash):
         return False
     asset = native_asset(chain)
-    match(block.txs, Sight(chain, at, block=block), wanted(chain, block.txs))
+    mined_at = bound_mined_at(block.at, read_to=state.scan_started_at, at=at)
+    match(block.txs, Sight(chain, at, block=block, mined_at=mined_at), wanted(chain, block.txs))
     set_aside_oddities(block, chain=chain, at=at)
     note_block(block, chain=chain, at=at)
     note_outgoing(chain=chain, block=block, at=at)

@@ -83,6 +83,19 @@ def was_interrupted(*, chain: str, moment: datetime) -> bool:
     return ReadingGap.objects.filter(chain=chain, began_at__lt=moment, ended_at__gte=moment).exists()
 
 
+def bound_mined_at(block_at: datetime, *, read_to: datetime | None, at: datetime) -> datetime:
+    """Return when a block read at `at` counts as mined: its own time, within what we saw ourselves; pure.
+
+    A miner may date a block before up to six of its predecessors, or two hours ahead (Core's validation.cpp), and a rate may
+    hang on it. `read_to`: when the last finished scan began, which would have found the block, had it been there: blocks
+    reach a node within seconds, so it is no older than that by more than a pause between scans.
+    """
+    latest = min(block_at, at)
+    if read_to is None:
+        return latest
+    return min(max(latest, read_to - timedelta(seconds=settings.READING_GAP_SECONDS)), at)
+
+
 def note_scanned(*, chain: str, started_at: datetime, fee_rate_minor: int) -> None:
     """Store that a scan which began at `started_at` reached the node's tip, mempool included."""
     with transaction.atomic():

@@ -76,6 +76,37 @@ def test_a_payment_first_seen_in_a_block_counts_from_its_blocks_time(chain: Fake
     assert first_sight(deposit(txid)) == chain.blocks[-1].at < later
 
 
+@on_litecoin
+@pytest.mark.parametrize(
+    ("dated_s", "mined_s"),
+    [(-900, 540), (539, 540), (540, 540), (541, 541), (601, 601), (602, 602), (603, 602), (7200, 602)],
+)
+def test_a_miner_cannot_date_a_block_before_what_was_read_nor_ahead(
+    chain: FakeChain, monkeypatch: pytest.MonkeyPatch, dated_s: int, mined_s: int
+) -> None:
+    scan(chain, START + timedelta(seconds=600))
+    monkeypatch.setattr(chain, "_now", lambda: START + timedelta(seconds=dated_s))
+    txid = pay(chain, "O1")
+    chain.mine(1)
+
+    scan(chain, START + timedelta(seconds=602))
+
+    assert deposit(txid).mined_at == START + timedelta(seconds=mined_s)
+
+
+@on_litecoin
+def test_a_block_that_nobody_could_have_read_before_counts_from_its_own_time(
+    chain: FakeChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chain, "_now", lambda: START + timedelta(seconds=100))
+    txid = pay(chain, "O1")
+    chain.mine(1)
+
+    scan(chain, START + timedelta(seconds=3600))  # we were away meanwhile
+
+    assert deposit(txid).mined_at == START + timedelta(seconds=100)
+
+
 @both
 def test_a_cheap_payment_counts_from_its_block_alone(chain: FakeChain) -> None:
     txid = pay(chain, "O1", rate=chain.fees.sight_minor // 2)

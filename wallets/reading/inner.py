@@ -96,7 +96,8 @@ def _close_first(gap: TraceGap, block: Block, *, chain: str, at: datetime) -> bo
     # Blocks deeper than what we remember are not reorganised; a reorganisation removes the gaps above its fork.
     if (ours is not None and ours != block.hash) or not rows.exists():
         return False
-    match(block.txs, Sight(chain, at, block=block), wanted(chain, block.txs))
+    # When it was read for the first time is not known any more; such chains have no miners who choose the time.
+    match(block.txs, Sight(chain, at, block=block, mined_at=min(block.at, at)), wanted(chain, block.txs))
     resolve_traces(chain=chain, height=block.height, at=at)
     if not rows.filter(last_height=block.height).delete()[0]:
         rows.update(first_height=block.height + 1, tries=0)

@@ -34,11 +34,12 @@ class Mempool:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """When and where transactions were seen: in `block`, or in `mempool`."""
+    """When and where transactions were seen: in `block`, which counts as mined at `mined_at`, or in `mempool`."""
 
     chain: str
     at: datetime
     block: Block | None = None
+    mined_at: datetime | None = None
     mempool: Mempool | None = None
 
 
@@ -106,7 +107,7 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
     _store(chain, fresh, sight.at)
     for txid, raw in raws.items():  # one statement each: a single one may be as large as a block
         RawTx.objects.bulk_create([RawTx(chain=chain, txid=txid, raw=raw)], ignore_conflicts=True)
-    _meet_again(met, sight.block)
+    _meet_again(met, sight)
 
 
 def _find_row(
@@ -143,7 +144,7 @@ def _new_deposit(
         sight_counts=mempool is None or (mempool.fees.covers(tx) and address.owner_ref not in replaced),
     )
     if block is not None:
-        deposit.block_height, deposit.block_hash, deposit.mined_at = block.height, block.hash, block.at
+        deposit.block_height, deposit.block_hash, deposit.mined_at = block.height, block.hash, sight.mined_at
         if tx.coinbase:
             deposit.mature_height = block.height + 100
         elif tx.hogex:
@@ -191,14 +192,15 @@ def _replaced(chain: str, owners: set[str], mempool: Mempool) -> set[str]:
     return set(gone.values_list("owner_ref", flat=True))
 
 
-def _meet_again(rows: list[Deposit], block: Block | None) -> None:
+def _meet_again(rows: list[Deposit], sight: Sight) -> None:
     """Mine deposits that were only seen, and bring back those that had vanished; at most two statements."""
     vanished = [row.pk for row in rows if row.state == states.REMOVED]
     if vanished:
         states.DEPOSIT.check(states.REMOVED, states.SEEN)
         Deposit.objects.filter(pk__in=vanished).update(state=states.SEEN, news=True)
-    if block is not None and rows:
-        placed = {"block_height": block.height, "block_hash": block.hash, "mined_at": block.at}
+    if sight.block is not None and rows:
+        block = sight.block
+        placed = {"block_height": block.height, "block_hash": block.hash, "mined_at": sight.mined_at}
         Deposit.objects.filter(pk__in=[row.pk for row in rows]).update(**placed)
 
 
