@@ -33,8 +33,8 @@ class NotLost(DomainError):
 def write_off(*, order_reference: str, at: datetime, actor: str, because: str) -> list[int]:
     """Close the case of deposits that a reorganisation took away for good; return which. The owner is owed nothing for them.
 
-    For an order that was paid out the loss is the house's and only the case is closed. Otherwise what we promised for
-    the deposits is taken back: a payout that was never signed is rejected and its coins are free, an exchange is
+    Of deposits that were paid out, exchanged or sent back, the loss is the house's and only the case is closed. What we
+    promised for others is taken back: a payout that was never signed is rejected and its coins are free, an exchange is
     reversed, the claim is written off against what the reorganisation left us to receive. Should the chain have them
     again after all, they wait for their owner (`restore_written_off`). Locks order, deposits, payouts. Safe to repeat.
 
@@ -52,10 +52,9 @@ def write_off(*, order_reference: str, at: datetime, actor: str, because: str) -
         lost = [deposit for deposit in deposits if deposit.state == wallet_states.REMOVED]
         if len(lost) < len([deposit for deposit in deposits if deposit.state != wallet_states.CONFIRMED]):
             raise NotLost(reason="one of its deposits is being mined again; wait for its confirmations")
-        if order.state in (states.SENT, states.COMPLETED):
-            _close_case(order, at, actor)
-            return [deposit.pk for deposit in lost]
-        gone = {deposit.pk for deposit in lost}
+        borne = _paid_out(order, payouts)
+        unpaid = [deposit for deposit in lost if deposit.pk not in borne]
+        gone = {deposit.pk for deposit in unpaid}
         ours = [payout for payout in payouts if gone & set(payout.funded_by)]
         unsigned = (wallet_states.REQUESTED, wallet_states.REJECTED)
         if any(payout.state not in unsigned or payout.attempts.exists() for payout in ours):
@@ -64,15 +63,23 @@ def write_off(*, order_reference: str, at: datetime, actor: str, because: str) -
             if payout.state == wallet_states.REQUESTED:
                 reject_payout(payout, problem=f"written off: {because}", at=at)
             clear_payout_news(payout)
-        _take_back(order, lost, ours, at)
+        if unpaid:
+            _take_back(order, unpaid, ours, at)
         _close_order(order, at, actor)
-        return sorted(gone)
+        return sorted(deposit.pk for deposit in lost)
 
 
-def _close_case(order: Order, at: datetime, actor: str) -> None:
-    order.exception = states.NONE
-    turn = turn_of(order, order.state, at)
-    note(order, actor=actor, reason=Reason.WRITTEN_OFF, at=at, exception=states.NONE, turn=turn)
+def _paid_out(order: Order, payouts: Sequence[Payout]) -> set[int]:
+    """Return the deposits whose payout left us: it is final, or the exchange that it settles was signed and sent."""
+    sent = order.state in (states.SENT, states.COMPLETED)
+    unsigned = (wallet_states.REQUESTED, wallet_states.REJECTED)
+    left = [
+        payout
+        for payout in payouts
+        if payout.state == wallet_states.CONFIRMED
+        or (sent and payout.state not in unsigned and payout.purpose.startswith("order:"))
+    ]
+    return {deposit_id for payout in left for deposit_id in payout.funded_by}
 
 
 def _take_back(order: Order, lost: Sequence[Deposit], ours: Sequence[Payout], at: datetime) -> None:
@@ -96,7 +103,7 @@ def _take_back(order: Order, lost: Sequence[Deposit], ours: Sequence[Payout], at
 
 
 def _close_order(order: Order, at: datetime, actor: str) -> None:
-    if order.state in states.RESTING:
+    if order.state in (states.SENT, *states.RESTING):
         order.exception = states.NONE
         turn = turn_of(order, order.state, at)
         note(order, actor=actor, reason=Reason.WRITTEN_OFF, at=at, exception=states.NONE, turn=turn)

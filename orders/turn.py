@@ -57,6 +57,8 @@ def turn_of(order: Order, state: str, at: datetime) -> Turn:
         return operators_turn(at)
     if state in (states.CONFIRMING, *states.RESTING):
         waiting = Deposit.objects.filter(owner_ref=order.reference, disposition=wallet_states.WAITING)
+        # One that the chain took away is a case (1), until it is written off and nobody's.
+        waiting = waiting.filter(state=wallet_states.CONFIRMED)
         deposit = waiting.order_by("deadline", "pk").first()
         if deposit is not None:
             return Turn(deposit.next_actor, deposit.deadline)

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command, get_commands
 from django.db import transaction
 
 from ledger.balances import find_imbalances, get_balance
+from ledger.models import Entry
 from ledger.post import post_entries
 from orders import states
 from orders.choices import ask_for_refund, carry_out_choices
@@ -285,6 +286,46 @@ def test_nothing_that_was_signed_is_written_off() -> None:
     closed = reload(order)
     assert (closed.state, closed.exception, closed.next_actor) == (states.SENT, states.NONE, states.MACHINE)
     assert get_balance(kind="receivable:reorg", asset=order.send_asset).minor == 0  # booked by the scan, not here
+
+
+@pytest.mark.usefixtures("site")
+def test_a_deposit_lost_after_it_was_sent_back_is_the_houses_loss_and_a_closed_case() -> None:
+    order, deposit = lost_in(states.REFUNDING)
+    payout = Payout.objects.get()
+    send(payout, wallet_states.BROADCAST)
+    with pytest.raises(NotLost):  # it may not arrive
+        write_off(order_reference=order.reference, at=NOW, actor="operator", because="x")
+    send(payout)
+    assert (reload(order).state, reload(order).next_actor) == (states.REFUNDED, states.OPERATOR)
+
+    assert write_off(order_reference=order.reference, at=NOW, actor="operator", because="x") == [deposit.pk]
+
+    closed = reload(order)
+    assert (closed.state, closed.exception, closed.next_actor) == (states.REFUNDED, states.NONE, states.NOBODY)
+    assert not Entry.objects.filter(reference__startswith="written-off:").exists()
+
+
+@pytest.mark.usefixtures("site")
+def test_a_second_deposit_that_waited_beside_a_paid_order_is_written_off_alone() -> None:
+    order = open_one()
+    follow(pay(order))
+    second = follow(pay(order))
+    assert request_order_payout(reference=order.reference, at=NOW)
+    send(Payout.objects.get(), wallet_states.BROADCAST)
+    send(Payout.objects.get())
+    remove(second)
+    follow(second)
+    assert (reload(order).state, reload(order).next_actor) == (states.COMPLETED, states.OPERATOR)
+
+    assert write_off(order_reference=order.reference, at=NOW, actor="operator", because="x") == [second.pk]
+
+    closed = reload(order)
+    assert (closed.state, closed.exception, closed.next_actor) == (states.COMPLETED, states.NONE, states.NOBODY)
+    assert Entry.objects.get(reference__startswith="written-off:").reference == f"written-off:{second.pk}:1"
+    bring_back(second)
+    follow(second)
+    assert (reload(order).exception, reload(order).next_actor) == (states.SECOND, states.CUSTOMER)
+    assert not find_imbalances()
 
 
 @pytest.mark.usefixtures("site")
