@@ -7,6 +7,14 @@ from ledger.models import Entry, Posting
 from ledger.post import Leg, NewEntry, post_entry
 
 
+def mirror_of(*, reference: str, reason: str, at: datetime) -> NewEntry:
+    """Return the mirror image of an entry, not posted. Raises: Entry.DoesNotExist."""
+    entry = Entry.objects.get(reference=reference)
+    postings = Posting.objects.filter(entry=entry).select_related("account__asset").order_by("pk")
+    legs = tuple(Leg(p.account.kind, Money(-p.amount_minor, p.account.asset), p.account.owner_ref) for p in postings)
+    return NewEntry(reference=f"reverse:{reference}", reason=reason, occurred_at=at, legs=legs, reverses=reference)
+
+
 def reverse_entry(*, reference: str, reason: str, at: datetime) -> str:
     """Post the mirror image of the entry `reference` and return the new reference, `reverse:` + the old one.
 
@@ -15,9 +23,6 @@ def reverse_entry(*, reference: str, reason: str, at: datetime) -> str:
 
     Raises: Entry.DoesNotExist; InsufficientFunds when the mirror image breaks a floor.
     """
-    entry = Entry.objects.get(reference=reference)
-    postings = Posting.objects.filter(entry=entry).select_related("account__asset").order_by("pk")
-    legs = tuple(Leg(p.account.kind, Money(-p.amount_minor, p.account.asset), p.account.owner_ref) for p in postings)
-    mirrored = f"reverse:{reference}"
-    post_entry(NewEntry(reference=mirrored, reason=reason, occurred_at=at, legs=legs, reverses=reference))
-    return mirrored
+    mirrored = mirror_of(reference=reference, reason=reason, at=at)
+    post_entry(mirrored)
+    return mirrored.reference

@@ -59,6 +59,21 @@ def list_open() -> list[Freeze]:
     return list(Freeze.objects.filter(lifted_at=None).order_by("pk"))
 
 
+def find_open(*, scope: str, reason: str = "", number: int | None = None) -> Freeze:
+    """Return the one open freeze of `scope`, of several that with this `reason` or `number`.
+
+    Raises: FreezeNotOpen, FreezeAmbiguous.
+    """
+    rows = Freeze.objects.filter(scope=scope, lifted_at=None)
+    rows = rows.filter(reason=reason[:300]) if reason else rows
+    found = list((rows.filter(pk=number) if number is not None else rows).order_by("pk"))
+    if not found:
+        raise FreezeNotOpen(scope=scope)
+    if len(found) > 1:
+        raise FreezeAmbiguous(scope=scope, known=", ".join(f"{row.pk} ({row.reason})" for row in found))
+    return found[0]
+
+
 def unfreeze(*, scope: str, because: str, at: datetime, by: str, reason: str = "", number: int | None = None) -> Freeze:
     """Lift one open freeze, naming why (after a restore: the reconciliation).
 
@@ -66,14 +81,7 @@ def unfreeze(*, scope: str, because: str, at: datetime, by: str, reason: str = "
     one that is looked into says nothing of the others. Raises: FreezeNotOpen, FreezeAmbiguous.
     """
     with transaction.atomic():
-        rows = Freeze.objects.filter(scope=scope, lifted_at=None)
-        rows = rows.filter(reason=reason[:300]) if reason else rows
-        found = list((rows.filter(pk=number) if number is not None else rows).order_by("pk"))
-        if not found:
-            raise FreezeNotOpen(scope=scope)
-        if len(found) > 1:
-            raise FreezeAmbiguous(scope=scope, known=", ".join(f"{row.pk} ({row.reason})" for row in found))
-        row = found[0]
+        row = find_open(scope=scope, reason=reason, number=number)
         row.lifted_at, row.lifted_by, row.lifted_because = at, by, because[:300]
         if not Freeze.objects.filter(pk=row.pk, lifted_at=None).update(
             lifted_at=at, lifted_by=by, lifted_because=because[:300]

@@ -12,6 +12,8 @@ from django.db.models.functions import Greatest
 from wallets.freeze import ALL
 from wallets.models import ChainState, Freeze
 
+RESTORED = "the database was restored from a backup"  # what a freeze says that the operator's command made after one
+
 
 @transaction.atomic
 def note_restored(*, reason: str, at: datetime, by: str, beyond: int = 0) -> bool:

@@ -236,7 +236,10 @@ def test_unidentified_receipts_become_capital_as_far_as_they_go(
     for _ in range(2):
         assign_unidentified(asset=asset, minor=minor, number="1", at=simulated.now(), post=True)
     assert changes(before, balances("ethereum")) == {"unidentified": minor, "capital": -minor}
-    reverse_house(reference="house:unidentified:1", at=simulated.now(), post=True)
+    shown = reverse_house(reference="house:unidentified:1", at=simulated.now())
+    posted = reverse_house(reference="house:unidentified:1", at=simulated.now(), post=True)
+    assert {(leg.kind, leg.amount.minor) for leg in shown.entry.legs} == {("unidentified", -minor), ("capital", minor)}
+    assert shown.entry.legs == posted.entry.legs
     assert balances("ethereum") == before
 
 

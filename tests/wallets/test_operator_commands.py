@@ -1,15 +1,19 @@
 """Commands of the operator: a slip of the fingers is named, and never answered as if it had worked."""
 
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
+from wallets import journal
 from wallets.chains.fake import FakeChain
-from wallets.freeze import freeze, frozen_scopes, list_open
+from wallets.freeze import ALL, freeze, frozen_scopes, list_open
 from wallets.management.commands import reconcile
-from wallets.models import Quarantine
+from wallets.models import Freeze, Quarantine
 from wallets.reading.quarantine import set_aside
 
 pytestmark = pytest.mark.django_db
@@ -64,6 +68,44 @@ def test_a_freeze_is_listed_with_its_reason_and_lifted_alone(capsys: pytest.Capt
 
     call_command("freeze", "LTC", lift=True, because="only one is left")
     assert frozen_scopes() == frozenset()
+
+
+def test_a_journal_is_explained_by_lifting_what_it_stopped_and_by_nothing_else(
+    settings: LazySettings, tmp_path: Path
+) -> None:
+    """Explained, a payment counts as paid for ever: not by a lift that is refused, nor by one of another freeze."""
+    settings.PAYOUT_JOURNAL = str(tmp_path / "journal")
+    line = {"at": "x", "chain": "ethereum", "txid": "0x1", "payout": "order:O1:settle", "n": 1}
+    Path(settings.PAYOUT_JOURNAL).write_text(json.dumps(line) + "\n")
+    by_hand = freeze(scope=ALL, reason="a quiet night", at=NOW, by="anna")
+    call_command("restored")
+    (restored,) = Freeze.objects.exclude(pk=by_hand.pk)
+
+    with pytest.raises(CommandError, match="Several"):
+        call_command("freeze", "ALL", lift=True, because="reconciled")
+    call_command("freeze", str(by_hand.pk), lift=True, because="the night is over")
+    assert journal.list_explained_debts() == set()
+
+    call_command("freeze", str(restored.pk), lift=True, because="reconciled at 12:00: all accounted for")
+    assert journal.list_explained_debts() == {"order:O1:settle"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["freeze", "--lift", "--because", "x"], "Which freeze"),
+        (["freeze", "--because", "x"], "Which freeze"),
+        (["payout", "--again", "--because", "x"], "Which payout"),
+        (["payout", "--paid-by", "x"], "Which payout"),
+        (["payout", "1", "--again", "--paid-by", "x"], "one of them"),
+        (["refund", "NOPE", "1", "a", "a"], "no order NOPE"),
+        (["redirect", "NOPE", "1", "a", "a"], "no order NOPE"),
+        (["write_off", "NOPE", "--because", "x"], "no order NOPE"),
+    ],
+)
+def test_half_a_command_is_not_answered_with_a_list(typed: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command(*typed)
 
 
 def test_a_height_belongs_to_one_chain(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from core.money import Money
 from ledger.balances import get_balance
 from ledger.models import Entry
 from ledger.post import Leg, NewEntry, post_entry
-from ledger.reverse import reverse_entry
+from ledger.reverse import mirror_of, reverse_entry
 from wallets import states
 from wallets.chains.protocol import Chain, Tx
 from wallets.models import Address, Attempt, ChainState, Coin, Deposit, HouseMovement
@@ -230,7 +230,7 @@ def reverse_house(*, reference: str, at: datetime, post: bool = False) -> Propos
     """Take back an entry of these verbs by its mirror image. Raises: HouseRefused; InsufficientFunds."""
     if not reference.startswith("house:") or not Entry.objects.filter(reference=reference).exists():
         raise HouseRefused(reason=f"{reference[:120]} is no entry of the house")
-    mirrored = NewEntry(f"reverse:{reference}", "reversed by hand", at, ())
+    mirrored = mirror_of(reference=reference, reason="reversed by hand", at=at)
     if not post:
         return Proposal(mirrored, posted=False)
     with transaction.atomic():

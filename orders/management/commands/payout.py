@@ -29,7 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("--by", default="operator", help="your name, for the record")
 
     def handle(self, *args: Any, payout: int | None, **options: Any) -> None:
+        if options["again"] and options["paid_by"]:
+            raise CommandError("--again says that it was not paid, --paid-by that it was: give one of them.")
         if payout is None:
+            if options["again"] or options["paid_by"]:
+                raise CommandError("Which payout? Give its number; without arguments: a list.")
             self._list()
             return
         found = Payout.objects.filter(pk=payout).first()

@@ -28,7 +28,9 @@ class Command(BaseCommand):
             self._list()
             return
         order = find_order(options["order"])
-        if order is None or not all(options[name] for name in ("payout", "address", "address_repeated")):
+        if order is None:
+            raise CommandError(f"There is no order {options['order']}. Without arguments: a list.")
+        if not all(options[name] for name in ("payout", "address", "address_repeated")):
             raise CommandError("Usage: redirect ORDER PAYOUT ADDRESS ADDRESS (the address twice); without: a list.")
         try:
             payout = send_elsewhere(

@@ -27,7 +27,9 @@ class Command(BaseCommand):
             self._list()
             return
         order = find_order(options["order"])
-        if order is None or not all(options[name] for name in ("deposit", "address", "address_repeated")):
+        if order is None:
+            raise CommandError(f"There is no order {options['order']}. Without arguments: a list.")
+        if not all(options[name] for name in ("deposit", "address", "address_repeated")):
             raise CommandError("Usage: refund ORDER DEPOSIT ADDRESS ADDRESS (the address twice); without: a list.")
         try:
             payout = ask_refund(

@@ -25,7 +25,9 @@ class Command(BaseCommand):
             self._list()
             return
         order = find_order(options["order"])
-        if order is None or not options["because"]:
+        if order is None:
+            raise CommandError(f"There is no order {options['order']}. Without arguments: a list.")
+        if not options["because"]:
             raise CommandError("Usage: write_off ORDER --because REASON; without: a list.")
         try:
             lost = write_off(

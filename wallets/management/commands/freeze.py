@@ -7,9 +7,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import clock
 from core.errors import DomainError
-from wallets.freeze import ALL, freeze, list_open, read_scope, unfreeze
-from wallets.journal import explain_missing
+from wallets.freeze import ALL, find_open, freeze, list_open, read_scope, unfreeze
+from wallets.journal import NEWER, explain_missing
 from wallets.models import Freeze
+from wallets.restored import RESTORED
+
+OF_RESTORES = (RESTORED, NEWER)
 
 
 class Command(BaseCommand):
@@ -26,6 +29,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, scope: str | None, because: str | None, lift: bool, by: str, **options: Any) -> None:
         if scope is None:
+            if lift or because:
+                raise CommandError(
+                    "Which freeze? Give a scope, or the number of one to lift; without arguments: a list."
+                )
             self.stdout.write("\n".join(map(describe, list_open())) or "nothing is frozen")
             return
         if not because:
@@ -44,11 +51,13 @@ class Command(BaseCommand):
         named = [row for row in rows if text == str(row.pk)]
         # What is frozen can be lifted by its very name, whatever that is.
         scope = named[0].scope if named else text if text in {row.scope for row in rows} else read_scope(text)
-        if scope == ALL and any(row.scope == ALL for row in rows):
+        number = named[0].pk if named else None
+        # Found before the journal is written to, which cannot be taken back; only what the journal or a restore stopped is
+        # explained by lifting it.
+        if find_open(scope=scope, number=number).reason.startswith(OF_RESTORES):
             # First, and on disk, before anything may be signed again.
             explained = explain_missing(because=because, at=clock.now())
             self.stdout.write(f"{explained} payments of the journal count as explained; they are never paid again")
-        number = named[0].pk if named else None
         row = unfreeze(scope=scope, number=number, because=because, at=clock.now(), by=by)
         still = [other for other in list_open() if other.scope in (row.scope, ALL)]
         after = "\n".join(map(describe, still))

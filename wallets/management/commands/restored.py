@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from core import clock
-from wallets.restored import note_restored
+from wallets.restored import RESTORED, note_restored
 
 
 class Command(BaseCommand):
@@ -21,6 +21,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, backup: str, beyond: int, **options: Any) -> None:
-        reason = "the database was restored from a backup" + (f": {backup}" if backup else "")
+        reason = RESTORED + (f": {backup}" if backup else "")
         done = note_restored(reason=reason, at=clock.now(), by="operator", beyond=beyond)
         self.stdout.write("payouts are frozen, new addresses come from a fresh branch" if done else "noted before")
