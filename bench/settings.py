@@ -1,10 +1,8 @@
 """The site under load: limits against crowds out of the way, everything else as it is."""
 
-from nexchange.settings import REDIS_URL
 from nexchange.settings_test import *  # noqa: F403 -- settings modules differ from the base, they do not repeat it
 
 ROOT_URLCONF = "bench.urls"
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 API_REQUESTS_PER_MINUTE = 10**9
 PROMISES_PER_CLIENT = 10**9
 PROMISED_SHARE_PERCENT = 100

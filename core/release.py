@@ -127,6 +127,10 @@ def _make_role(cursor: Any, kind: str) -> None:
             sql.Literal(kept),
         )
     )
+    # A role may set defaults for its own sessions, and they stay when a thief is gone: read-only, say, or another search path.
+    database = sql.Identifier(str(settings.DATABASES[OWNER]["NAME"]))
+    for where in (sql.SQL(""), sql.SQL(" IN DATABASE {}").format(database)):
+        cursor.execute(sql.SQL("ALTER ROLE {}{} RESET ALL").format(sql.Identifier(role), where))
     if limit := STATEMENT_TIMEOUTS.get(column_of(kind)):
         cursor.execute(
             sql.SQL("ALTER ROLE {} SET statement_timeout = {}").format(sql.Identifier(role), sql.Literal(limit))

@@ -139,7 +139,6 @@ LOCK_ORDER = (
 
 # --- Redis, Celery ---------------------------------------------------------------------------------------------------
 REDIS_URL = env.str("REDIS_URL", default="redis://redis:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 
 

@@ -1,4 +1,4 @@
-"""The test suite: fixed secrets, no static manifest, cache in memory so that tests share nothing."""
+"""The test suite: fixed secrets, no static manifest."""
 
 import os
 import re
@@ -12,7 +12,6 @@ SITE_MODE = "demo"
 TICKER_MARKET = "live"
 API_REQUESTS_PER_MINUTE = 10**6  # the whole suite calls from one address; what tests the limit sets its own
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_AUTOREFRESH = True  # look for static files when asked, not for a collected folder at start
 

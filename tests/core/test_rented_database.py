@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from django.conf import settings
 
-from core.database_roles import list_kinds, role_name
+from core.database_roles import derive_password, list_kinds, role_name
 from core.networks import CHAINS
 from tests.sources import ROOT
 
@@ -85,3 +85,32 @@ def test_a_role_that_may_too_much_is_put_in_its_place_or_named(owner, as_owner):
     assert refused.returncode != 0
     assert "superuser" in refused.stderr
     assert PASSWORD not in refused.stdout + refused.stderr
+
+
+@pytest.mark.slow
+def test_what_a_thief_left_behind_in_its_role_ends_with_the_next_release(owner, as_owner):
+    assert release(owner).returncode == 0
+    web = role_name(RENTED, "web")
+    stolen = psycopg2.connect(
+        host=owner["POSTGIS_PORT_5432_TCP_ADDR"],
+        port=owner["POSTGIS_PORT_5432_TCP_PORT"],
+        user=web,
+        password=derive_password(PASSWORD, web),
+        dbname=RENTED,
+    )
+    with closing(stolen), stolen, stolen.cursor() as cursor:
+        cursor.execute(f"ALTER ROLE {web} SET default_transaction_read_only = on")
+        cursor.execute(f"ALTER ROLE {web} SET statement_timeout = 0")
+        cursor.execute(f"ALTER ROLE {web} IN DATABASE {RENTED} SET search_path = pg_catalog")
+        cursor.execute(f"ALTER ROLE {web} PASSWORD 'the thief knows'")
+
+    assert release(owner).returncode == 0
+    as_owner.execute("SELECT unnest(setconfig) FROM pg_db_role_setting WHERE setrole = %s::regrole", [web])
+    assert as_owner.fetchall() == [("statement_timeout=10s",)]
+    psycopg2.connect(
+        host=owner["POSTGIS_PORT_5432_TCP_ADDR"],
+        port=owner["POSTGIS_PORT_5432_TCP_PORT"],
+        user=web,
+        password=derive_password(PASSWORD, web),
+        dbname=RENTED,
+    ).close()

@@ -4,6 +4,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
@@ -24,6 +25,7 @@ from wallets import states
 from wallets.models import Attempt, NonceHold, Payout
 from wallets.paying.signing import can_sign, request_signature
 from wallets.sign import sign_payouts
+from wallets.signer import server
 from wallets.signer.advice import Advice
 
 Start = Callable[..., subprocess.Popen[bytes]]
@@ -161,3 +163,25 @@ def test_a_signer_that_is_not_there_is_an_outcome(settings, tmp_path) -> None:
     assert not can_sign()
     outcome = request_signature(action="pay", payout_id=1, advice=advice)
     assert (outcome.signed, outcome.code) == (False, "signer_unreachable")
+
+
+def test_a_request_that_drips_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each byte once began the seconds anew: one client held a signer for days."""
+    monkeypatch.setattr(server, "PATIENCE_S", 0.3)
+    ours, theirs = socket.socketpair()
+    done = threading.Event()
+
+    def drip() -> None:
+        while not done.wait(0.05):
+            theirs.sendall(b"x")
+
+    dripping = threading.Thread(target=drip)
+    with ours, theirs:
+        dripping.start()
+        began = time.monotonic()
+        with pytest.raises(server.BadRequest, match="not complete within"):
+            server._read_line(ours)
+        took = time.monotonic() - began
+        done.set()
+        dripping.join()
+    assert 0.3 <= took < 5

@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -21,7 +22,7 @@ from wallets.signer.advice import Advice, Outcome
 from wallets.signer.verbs import VERBS
 
 MOST_BYTES = 1 << 20  # of one request: advice lists our own unmined transactions
-PATIENCE_S = 5  # for one that has connected and says nothing
+PATIENCE_S = 5  # for a whole request, however it comes: everybody else waits meanwhile
 IDLE_S = 2  # between two looks at whether to go on
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,6 @@ def serve(*, chain: str, path: Path, go_on: Callable[[], bool], turn: Callable[[
 
 
 def _answer(asked: socket.socket, chain: str) -> None:
-    asked.settimeout(PATIENCE_S)
     try:
         outcome = _handle(_read_line(asked), chain)
     except BadRequest as error:
@@ -66,14 +66,18 @@ def _answer(asked: socket.socket, chain: str) -> None:
     except Exception:  # one request that fails ends no signer; the log has it
         log.exception("a request could not be answered")
         outcome = Outcome(code="signer_failed", words="the signer's log says why")
+    asked.settimeout(PATIENCE_S)
     with suppress(OSError):  # whoever asked may be gone: what was signed stands in the rows
         asked.sendall(json.dumps(outcome.as_json()).encode() + b"\n")
 
 
 def _read_line(asked: socket.socket) -> bytes:
+    """Raises: BadRequest. A request that arrives byte by byte has no longer than one that does not arrive."""
     got = bytearray()
+    end = time.monotonic() + PATIENCE_S
     try:
         while not got.endswith(b"\n"):
+            asked.settimeout(max(end - time.monotonic(), 0.001))
             part = asked.recv(65536)
             if not part:
                 raise BadRequest("it ended before its end of line")
