@@ -76,6 +76,8 @@ RIGHTS: dict[str, dict[str, str]] = {
         "signer": "S U(news)",
         "operator": "S",
     },
+    # Peg-outs on their way: read by people alone, beside the worker that writes them.
+    "wallets_pegoutsight": {"web": "S", "chain": "S I U(missing_since gone deposit_id)", "operator": "S"},
     "wallets_payout": {
         "web": "S",
         "worker": "S U(problem tried_at news)",

@@ -10,7 +10,7 @@ from core.read_only import ReadOnlyAdmin, ReadOnlyInline, amount
 from core.references import read_reference
 from orders.models import Order, Transition
 from orders.states import ORDER
-from wallets.models import Address, Attempt, Deposit
+from wallets.models import Address, Attempt, Deposit, PegoutSight
 
 MAX_FOUND = 100
 
@@ -77,6 +77,7 @@ class OrderAdmin(ReadOnlyAdmin):
         for rows, column in (
             (Address.objects.filter(address__startswith=term), "owner_ref"),
             (Deposit.objects.filter(txid__startswith=term), "owner_ref"),
+            (PegoutSight.objects.filter(txid__startswith=term), "address__owner_ref"),
             (Attempt.objects.filter(txid__startswith=term), "payout__owner_ref"),
         ):
             found.update(rows.values_list(column, flat=True)[:MAX_FOUND])

@@ -252,6 +252,7 @@ def _deposits(order: Order) -> list[dict[str, Any]]:
             first=Min("pk"),
             sum=Sum("amount_minor"),
             count=Count("txid", distinct=True),
+            paid_by=Max("paid_by_txid"),
             height=Max("block_height"),
             why=Max("reason"),
             until=Min("deadline"),
@@ -277,7 +278,7 @@ def _depth(height: int | None, tip: int | None) -> int:
 
 def _deposit(row: dict[str, Any], order: Order, is_owner: bool) -> DepositView:  # noqa: FBT001 -- internal
     required = confirmations_required(order.send_asset)
-    txid = row["payment"] if is_owner else ""
+    txid = (row["payment"] and (row["paid_by"] or row["payment"])) if is_owner else ""
     choices = {asked["deposit"]: asked for asked in row["choices"]} if is_owner else {}  # the latest of each payment
     return DepositView(
         id=row["first"],

@@ -87,18 +87,19 @@ class LitecoinNode(Node):
 
     version = "1.0"
     probe = "getblockcount"
+    # Without this the regtest chain stalls at height 431, where MWEB would begin.
+    mweb = "-vbparams=mweb:4000000000:4100000000"
 
     @property
     def url(self) -> str:  # type: ignore[override]
         return f"http://test:test@127.0.0.1:{self.port}/"
 
     def command(self) -> list[str]:
-        # Without vbparams the regtest chain stalls at height 431, where MWEB would begin.
         return [
             *(LITECOIND, "-regtest", f"-datadir={self.folder}", "-server", "-listen=0", "-connect=0"),
             *(f"-rpcport={self.port}", "-rpcuser=test", "-rpcpassword=test", "-fallbackfee=0.0002", "-keypool=20"),
             # Litecoin Core, unlike Bitcoin Core, does not replace by fee unless told so.
-            *("-txindex=1", "-mempoolreplacement=1", "-vbparams=mweb:4000000000:4100000000", "-printtoconsole=0"),
+            *("-txindex=1", "-mempoolreplacement=1", self.mweb, "-printtoconsole=0"),
         ]
 
     def start(self) -> None:
@@ -136,6 +137,26 @@ class LitecoinNode(Node):
                 self.mine(1, self.new_address())
             else:
                 self.rpc.call("generateblock", self.new_address(), [])
+
+
+class MwebNode(LitecoinNode):
+    """Litecoin Core on regtest with MWEB alive, and a wallet `private` whose coins are all in it."""
+
+    mweb = "-vbparams=mweb:1601450001:4100000000"
+
+    def start(self) -> None:
+        super().start()
+        self.rpc.call("createwallet", "private")
+        self.private = RPCClient(self.url + "wallet/private", version="1.0")
+        self.mine(431 - int(self.rpc.call("getblockcount")))
+        # Blocks go on from here only if something enters MWEB in the first one that has it.
+        for _ in range(3):
+            self.wallet.call("sendtoaddress", self.private.call("getnewaddress", "", "mweb"), "20")
+        self.mine(1)
+
+    def peg_out(self, address: str, minor: int) -> str:
+        """Pay `address` out of MWEB; return the unmined transaction's id."""
+        return str(self.private.call("sendtoaddress", address, f"{minor // 10**8}.{minor % 10**8:08d}"))
 
 
 class EthereumNode(Node):

@@ -18,6 +18,7 @@ from wallets.models import (
     Freeze,
     HouseMovement,
     Payout,
+    PegoutSight,
     Quarantine,
     Reconciliation,
 )
@@ -92,7 +93,28 @@ class DepositAdmin(ReadOnlyAdmin):
     def find(self, queryset: QuerySet[Deposit], term: str) -> QuerySet[Deposit]:
         """Find by transaction, order or address."""
         addresses = Address.objects.filter(address__startswith=term).values_list("pk", flat=True)[:MAX_FOUND]
-        return queryset.filter(Q(txid__startswith=term) | Q(owner_ref=term.upper()) | Q(address_id__in=list(addresses)))
+        pegouts = PegoutSight.objects.filter(txid__startswith=term, deposit__isnull=False).values_list(
+            "deposit", flat=True
+        )
+        by_id = Q(txid__startswith=term) | Q(pk__in=list(pegouts[:MAX_FOUND]))
+        return queryset.filter(by_id | Q(owner_ref=term.upper()) | Q(address_id__in=list(addresses)))
+
+
+@admin.register(PegoutSight)
+class PegoutSightAdmin(ReadOnlyAdmin):
+    """Payments out of MWEB that were seen unmined, and the deposits that they became."""
+
+    list_display = (
+        *("first_seen_at", "txid", "position", "address", "amount_minor", "counts"),
+        *("missing_since", "gone", "deposit"),
+    )
+    list_select_related = ("address", "deposit")
+    search_help_text: ClassVar[str] = "Reference of the order, or the beginning of a transaction id"
+
+    def find(self, queryset: QuerySet[PegoutSight], term: str) -> QuerySet[PegoutSight]:
+        """Find by transaction or order."""
+        addresses = Address.objects.filter(owner_ref=term.upper()).values_list("pk", flat=True)[:MAX_FOUND]
+        return queryset.filter(Q(txid__startswith=term) | Q(address_id__in=list(addresses)))
 
 
 @admin.register(Payout)

@@ -214,6 +214,8 @@ class Deposit(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     next_actor = models.CharField(max_length=12, blank=True)
     news = models.BooleanField(default=True)
+    # The transaction that its owner made and looks for, where the chain carries it under another id (PegoutSight).
+    paid_by_txid = models.CharField(max_length=80, blank=True, default="", db_default="")
 
     class Meta:
         constraints = (
@@ -236,6 +238,43 @@ class Deposit(models.Model):
             # For people: the beginning of an id, and a span of time. BRIN costs next to nothing where time only grows.
             models.Index(fields=("txid",), opclasses=("varchar_pattern_ops",), name="deposit_by_txid"),
             BrinIndex(fields=("first_seen_at",), autosummarize=True, name="deposit_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.chain} {self.txid}:{self.position}"
+
+
+class PegoutSight(models.Model):
+    """A payment out of Litecoin's MWEB to an address of ours, seen unmined: written once, by (chain, transaction, position).
+
+    Mined, it is an output of the block's carrier, a transaction of another id: `deposit`, which takes over when this was
+    first seen, and whether that counts. `missing_since`: the mempool no longer holds it and no block has brought it yet.
+    `gone`: none did for long enough, so nothing that is mined later may be taken for it, unless it comes back itself.
+    """
+
+    chain = models.CharField(max_length=32)
+    txid = models.CharField(max_length=80)
+    position = models.CharField(max_length=40)
+    address = models.ForeignKey(Address, on_delete=models.PROTECT, related_name="pegout_sights")
+    amount_minor = MinorField()
+    first_seen_at = models.DateTimeField()
+    counts = models.BooleanField()  # as Deposit.sight_counts
+    missing_since = models.DateTimeField(null=True, blank=True)
+    gone = models.BooleanField(default=False)
+    deposit = models.OneToOneField(
+        Deposit, null=True, blank=True, on_delete=models.PROTECT, related_name="pegout_sight"
+    )
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("chain", "txid", "position"), name="pegout_sight_key_unique"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="pegout_sight_amount_positive"),
+        )
+        indexes = (
+            models.Index(
+                fields=("chain", "first_seen_at"), condition=Q(deposit=None, gone=False), name="pegout_sight_open"
+            ),
+            models.Index(fields=("txid",), opclasses=("varchar_pattern_ops",), name="pegout_sight_by_txid"),
         )
 
     def __str__(self) -> str:

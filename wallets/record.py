@@ -20,6 +20,7 @@ from wallets.models import BlockSeen, ChainState, Coin, Deposit, RawTx
 from wallets.outgoing import note_outgoing, unmine_payouts
 from wallets.reading.inner import forget_above, note_block
 from wallets.reading.match import Mempool, Sight, match, set_aside_oddities, wanted
+from wallets.reading.pegouts import release_sights
 from wallets.reading.quarantine import ROW_FAULTS
 from wallets.scan_state import bound_mined_at, native_asset
 
@@ -65,7 +66,7 @@ def _record(chain: str, block: Block, identity: str, at: datetime, *, careful: b
 
 @transaction.atomic
 def note_mempool(*, chain: str, txs: Sequence[Tx], mempool: Mempool, at: datetime) -> None:
-    """Record deposits that are not mined yet. Locks the chain's row, because a block may be recorded meanwhile.
+    """Record deposits and peg-outs that are not mined yet. Locks the chain's row, because a block may be recorded meanwhile.
 
     Whether this first sight counts is stored with each (Deposit.sight_counts).
     """
@@ -103,6 +104,7 @@ def roll_back(*, chain: str, fork_height: int, from_height: int, at: datetime) -
     gone = Deposit.objects.filter(chain=chain, block_height__gt=fork_height).select_related("asset").defer("raw")
     entries: list[NewEntry] = []
     decided: set[str] = set()
+    release_sights(chain=chain, above=fork_height)
     for deposit in gone.order_by("pk"):
         if deposit.state == states.CONFIRMED:
             states.DEPOSIT.check(deposit.state, states.REMOVED)

@@ -15,6 +15,7 @@ from wallets.chains.protocol import Block, Chain, ChainError, FeeQuote, Nonsense
 from wallets.models import BlockSeen, ChainState
 from wallets.reading.inner import read_again
 from wallets.reading.match import Mempool, chunks
+from wallets.reading.pegouts import follow_sights
 from wallets.record import find_raw, list_unmined, note_absent, note_mempool, record_block, roll_back
 from wallets.scan_state import find_distrust, get_state, note_gap, note_problem, note_scanned, note_sight, say_behind
 
@@ -159,6 +160,7 @@ def _read_mempool(node: Chain, fees: FeeQuote, at: datetime, known: set[str], un
     for txid in list_unmined(chain=node.code):
         if txid not in present and _is_gone(node, txid):
             note_absent(chain=node.code, txid=txid)
+    follow_sights(chain=node.code, present=present, at=at)
     return known >= present
 
 

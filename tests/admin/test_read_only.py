@@ -30,6 +30,7 @@ from wallets.models import (
     Freeze,
     HouseMovement,
     Payout,
+    PegoutSight,
     Quarantine,
     Reconciliation,
 )
@@ -38,6 +39,7 @@ SHOWN = (
     Order,
     Transition,
     Deposit,
+    PegoutSight,
     Payout,
     Attempt,
     Coin,
@@ -120,6 +122,16 @@ def make_rows(db):
                 owner_ref=order.reference,
                 amount_minor=10**8,
                 first_seen_at=when,
+            )
+            PegoutSight.objects.create(
+                chain="litecoin",
+                txid=txid(1000 + n),
+                position="0.0",
+                address=address,
+                amount_minor=10**8,
+                first_seen_at=when,
+                counts=True,
+                deposit=deposit,
             )
             payout = Payout.objects.create(
                 purpose=f"order:{order.reference}:settle",
@@ -309,9 +321,10 @@ def test_a_page_that_is_none_is_no_error(operator, make_rows, page):
 @pytest.mark.parametrize(
     ("model", "terms"),
     [
-        (Order, [reference(7), reference(7).lower(), txid(7)[:12], txid(-8)[:12], "rltc1deposit7"]),
+        (Order, [reference(7), reference(7).lower(), txid(7)[:12], txid(-8)[:12], "rltc1deposit7", txid(1007)[:12]]),
         (Transition, [reference(7)]),
-        (Deposit, [reference(7), txid(7)[:12], "rltc1deposit7"]),
+        (Deposit, [reference(7), txid(7)[:12], "rltc1deposit7", txid(1007)[:12]]),
+        (PegoutSight, [reference(7), txid(1007)[:12]]),
         (Payout, [reference(7), f"order:{reference(7)}", txid(-8)[:12]]),
         (Attempt, [txid(-8), txid(-8)[:12]]),
         (Coin, [txid(7)[:12]]),

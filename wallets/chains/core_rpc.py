@@ -37,6 +37,7 @@ _HEADERS_AHEAD = 6  # more headers than this without their blocks: the node is c
 _BATCH = 500
 _WALK_S = 900  # a walk through all unspent outputs of a main network
 _ANY_FEE_RATE = 0  # of sendrawtransaction: no bound of the node's own
+_MWEB_WEIGHT_FEE = 100  # Litecoin Core, policy/feerate.cpp: what each unit of weight in MWEB costs, in minor units
 
 
 def minor(amount: Any) -> int:
@@ -141,7 +142,7 @@ class CoreChain:
             if error.code == _NOT_FOUND:
                 return None
             raise ChainError(str(error)) from error
-        return replace(_read_tx(tx), rate_minor=_offered_rate(entry))
+        return replace(_read_tx(tx), pegouts=_read_pegouts(tx), rate_minor=_offered_rate(entry))
 
     def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         try:
@@ -275,9 +276,20 @@ def _rate(estimate: dict[str, Any]) -> int:
 
 
 def _offered_rate(entry: dict[str, Any]) -> int:
-    """Return what a transaction offers per virtual byte: its own rate, or its unmined ancestors' when they pay less."""
-    own = minor(entry["fees"]["base"]) // max(int(entry["vsize"]), 1)  # an MWEB transaction may have no size at all
-    return min(own, minor(entry["fees"]["ancestor"]) // max(int(entry["ancestorsize"]), 1))
+    """Return what a transaction offers per virtual byte: its own rate, or its unmined ancestors' when they pay less.
+
+    As Litecoin Core ranks it: what MWEB's weight costs is no part of the offer. The size of a peg-out is that of its
+    outputs in the block's carrier alone, a few bytes, so the whole fee over it would look many times too good.
+    """
+    fees = entry["fees"]
+    own = _rate_beside_mweb(minor(fees["base"]), entry["vsize"], entry.get("mwebweight", 0))
+    together = _rate_beside_mweb(minor(fees["ancestor"]), entry["ancestorsize"], entry.get("ancestormwebweight", 0))
+    return min(own, together)
+
+
+def _rate_beside_mweb(fee: int, size: Any, weight: Any) -> int:
+    paid = fee - int(weight) * _MWEB_WEIGHT_FEE
+    return max(paid, 0) // max(int(size), 1)  # a transaction that stays within MWEB has no size at all
 
 
 def _time(seconds: Any) -> datetime:
@@ -291,13 +303,28 @@ def _is_hogex(tx: dict[str, Any]) -> bool:
 
 
 def _read_tx(tx: dict[str, Any], *, hogex: bool = False) -> Tx:
-    movements = []
-    for output in tx["vout"]:
-        script = output.get("scriptPubKey") or {}
-        address = script.get("address") or (script.get("addresses") or [None])[0]
-        if address and len(script.get("addresses") or [address]) == 1:
-            movements.append(Movement(str(output["n"]), address, minor(output["value"])))
+    movements = [
+        Movement(str(output["n"]), address, minor(output["value"]))
+        for output in tx["vout"]
+        if (address := _payee(output.get("scriptPubKey") or {}))
+    ]
     inputs = tx.get("vin") or []
     spends = tuple((i["txid"], int(i["vout"])) for i in inputs if "txid" in i and "vout" in i)
     coinbase = any("coinbase" in i for i in inputs)
     return Tx(tx["txid"], tuple(movements), spends, raw=tx.get("hex"), coinbase=coinbase, hogex=hogex)
+
+
+def _read_pegouts(tx: dict[str, Any]) -> tuple[Movement, ...]:
+    """Return what an unmined transaction's MWEB kernels pay out; a position is the kernel's number and its peg-out's."""
+    return tuple(
+        Movement(f"{number}.{place}", address, minor(pegout["value"]))
+        for number, kernel in enumerate(tx.get("vkern") or ())
+        for place, pegout in enumerate(kernel.get("pegout") or ())
+        if (address := _payee(pegout["scriptPubKey"]))
+    )
+
+
+def _payee(script: dict[str, Any]) -> str:
+    """Return the one address that a script pays; nothing where several keys share it, or none is told."""
+    listed = script.get("addresses") or [script.get("address")]
+    return str(script.get("address") or listed[0] or "") if len(listed) == 1 else ""

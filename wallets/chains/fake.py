@@ -63,6 +63,8 @@ class FakeChain:
         self.blocks: list[Block] = []
         self.pool: dict[str, Candidate] = {}
         self.seen: dict[str, Candidate] = {}  # every transaction ever taken, to mine it again
+        self.pegouts: dict[str, Tx] = {}  # unmined payments out of MWEB
+        self.carriers: dict[str, dict[str, Tx]] = {}  # which of them each carrier brought
         self.contracts: dict[str, int] = {}  # the gas that each takes for a payment; 0: it takes none
         self.fees = GAS_QUOTE if self.has_nonces else COIN_QUOTE
         self.down, self.syncing, self.peers, self.lag = False, False, 8, 0
@@ -92,6 +94,15 @@ class FakeChain:
         claim, rate = self._sent[txid]
         return self._pay(address, minor, claim, rate * 2)
 
+    def peg_out(self, address: str, minor: int, *, rate: int | None = None) -> str:
+        """Pay `address` out of MWEB: it waits in the pool, and is mined as an output of the block's carrier."""
+        if self.has_nonces:
+            raise TypeError(f"{self.code} has no MWEB")
+        txid = hashlib.sha256(f"kernel:{next(self._salt)}".encode()).hexdigest()
+        rate = 2 * self.fees.sight_minor if rate is None else rate
+        self.pegouts[txid] = Tx(txid, (), pegouts=(Movement("0.0", address, minor),), rate_minor=rate)
+        return txid
+
     def send_internal(self, address: str, minor: int, *, path: str = "0", times: int = 1) -> str:
         """Let a contract pay `address` inside somebody's transaction, so many calls: accounts alone."""
         if not isinstance(self.rules, AccountRules):
@@ -109,7 +120,7 @@ class FakeChain:
 
     def drop(self, txid: str) -> None:
         """Forget an unmined transaction, as nodes do with cheap ones."""
-        del self.pool[txid]
+        del (self.pegouts if txid in self.pegouts else self.pool)[txid]
 
     def reorganise(self, depth: int, *, keep: bool = True) -> None:
         """Replace the last `depth` blocks by `depth` + 1 others. Without `keep` their transactions stay unmined."""
@@ -118,16 +129,29 @@ class FakeChain:
         self.rules.forget()
         for block in self.blocks:
             self.rules.apply(block)
-        self.pool = {txid: self.seen[txid] for txid in gone} | self.pool
+        self.pool = {txid: self.seen[txid] for txid in gone if txid in self.seen} | self.pool
+        for txid in gone:
+            self.pegouts |= self.carriers.get(txid, {})
         for _ in range(depth + 1):
-            self._append(tuple(self.pool.values()) if keep else ())
+            self._append(tuple(self.pool.values()) if keep else (), pegouts=keep)
 
-    def _append(self, candidates: tuple[Candidate, ...]) -> None:
+    def _carry(self) -> tuple[Tx, ...]:
+        """Mine what waits to leave MWEB: outputs of one transaction, of which the first is MWEB's own."""
+        if not self.pegouts:
+            return ()
+        # Of what it carries, as Core's: mined again in another block, it is the same.
+        txid = hashlib.sha256(f"carrier:{sorted(self.pegouts)}".encode()).hexdigest()
+        paid = [pegout for tx in self.pegouts.values() for pegout in tx.pegouts]
+        self.carriers[txid], self.pegouts = self.pegouts, {}
+        return (Tx(txid, tuple(replace(m, position=str(place)) for place, m in enumerate(paid, start=1)), hogex=True),)
+
+    def _append(self, candidates: tuple[Candidate, ...], *, pegouts: bool = True) -> None:
         height = len(self.blocks)
         parent = self.blocks[-1].hash if self.blocks else ""
         block_hash = hashlib.sha256(f"{self.code}:{height}:{parent}:{next(self._salt)}".encode()).hexdigest()
         block_hash = "0x" + block_hash if self.has_nonces else block_hash
-        block = Block(height, block_hash, parent, self._now(), tuple(self.rules.mine(c) for c in candidates))
+        txs = (*(self.rules.mine(c) for c in candidates), *(self._carry() if pegouts else ()))
+        block = Block(height, block_hash, parent, self._now(), txs)
         self.blocks.append(block)
         self.rules.apply(block)
         self.pool = {k: c for k, c in self.pool.items() if c not in candidates}
@@ -188,15 +212,15 @@ class FakeChain:
 
     def list_mempool(self) -> list[str]:
         self._listen()
-        return list(self.pool)
+        return [*self.pool, *self.pegouts]
 
     def read_mempool_tx(self, txid: str) -> Tx | None:
         self._listen()
-        return self.rules.offer(self.pool[txid]) if txid in self.pool else None
+        return self.rules.offer(self.pool[txid]) if txid in self.pool else self.pegouts.get(txid)
 
     def find_tx(self, txid: str, *, raw: str = "") -> TxStatus:
         self._listen()
-        if txid in self.pool:
+        if txid in self.pool or txid in self.pegouts:
             return TxStatus("mempool")
         for block in self.blocks:
             if any(tx.txid == txid for tx in block.txs):

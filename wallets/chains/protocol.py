@@ -69,6 +69,8 @@ class Tx:
     raw: str | None = None
     coinbase: bool = False
     hogex: bool = False  # Litecoin's peg-out carrier: its outputs mature after 6 blocks
+    # While unmined: what it will pay out of Litecoin's MWEB. Mined, these are outputs of the block's carrier, of another id.
+    pegouts: tuple[Movement, ...] = ()
     # While unmined: what it offers per virtual byte (with its unmined ancestors, if they offer less) or per gas at most.
     rate_minor: int | None = None
     priority_minor: int = 0  # chains with gas: the most it offers as a tip

@@ -15,6 +15,7 @@ from core.models import Asset
 from wallets import states
 from wallets.chains.protocol import Block, FeeQuote, Movement, Tx, bound_position
 from wallets.models import Address, Attempt, Deposit, Quarantine, RawTx
+from wallets.reading.pegouts import link_sights, list_vanished, retake_sights, store_sights, take_sights
 from wallets.reading.quarantine import ROW_FAULTS, set_aside
 from wallets.safety.house import list_announced
 from wallets.scan_state import native_asset
@@ -64,11 +65,11 @@ def _may_be_ours(target: str) -> bool:
 
 def wanted(chain: str, txs: Sequence[Tx]) -> dict[str, Address]:
     """Return our addresses that these transactions pay."""
-    return find_addresses(chain, (movement.address for tx in txs for movement in tx.movements))
+    return find_addresses(chain, (movement.address for tx in txs for movement in (*tx.movements, *tx.pegouts)))
 
 
 def match(txs: Sequence[Tx], sight: Sight, addresses: dict[str, Address]) -> None:
-    """Write the deposits among these transactions: new ones, ones seen before, ones that came back.
+    """Write the deposits among these transactions: new ones, ones seen before, ones that came back; and peg-outs on the way.
 
     In the caller's transaction, under the chain's row lock. `addresses`: ours that they pay, from `wanted`.
     """
@@ -77,6 +78,21 @@ def match(txs: Sequence[Tx], sight: Sight, addresses: dict[str, Address]) -> Non
     paying = [(tx, m) for tx in txs if tx.ok for m in tx.movements if m.address in addresses and m.minor > 0]
     for part in chunks(paying, LOOKED_UP):
         _match_part(part, sight, addresses)
+    if sight.mempool:
+        _note_pegouts(txs, sight, sight.mempool, addresses)
+
+
+def _note_pegouts(txs: Sequence[Tx], sight: Sight, mempool: Mempool, addresses: dict[str, Address]) -> None:
+    coming = [(tx, m) for tx in txs for m in tx.pegouts if m.address in addresses and m.minor > 0]
+    if not coming:
+        return
+    replaced = _replaced(sight.chain, {addresses[m.address].owner_ref for _, m in coming}, mempool)
+    pegouts = [(tx, m, _counts(tx, addresses[m.address], mempool, replaced)) for tx, m in coming]
+    store_sights(pegouts, addresses, chain=sight.chain, at=sight.at)
+
+
+def _counts(tx: Tx, address: Address, mempool: Mempool, replaced: set[str]) -> bool:
+    return mempool.fees.covers(tx) and address.owner_ref not in replaced
 
 
 def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict[str, Address]) -> None:
@@ -91,6 +107,7 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
     fresh: list[Deposit] = []
     met: list[Deposit] = []
     raws: dict[str, str] = {}
+    carried: list[Deposit] = []
     for tx, movement in paying:
         if tx.txid in own:
             continue  # our change, or a payment between our own addresses: not a deposit
@@ -100,11 +117,15 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
             known[tx.txid, position] = deposit = _new_deposit(tx, movement, address, asset, sight, replaced)
             deposit.position = position
             fresh.append(deposit)
+            if tx.hogex:
+                carried.append(deposit)
             if tx.raw:
                 raws[tx.txid] = tx.raw
         elif row.state == states.REMOVED or (sight.block is not None and row.block_height is None):
             met.append(row)
+    taken = take_sights(chain, carried) + retake_sights(chain, met)
     _store(chain, fresh, sight.at)
+    link_sights(taken)
     for txid, raw in raws.items():  # one statement each: a single one may be as large as a block
         RawTx.objects.bulk_create([RawTx(chain=chain, txid=txid, raw=raw)], ignore_conflicts=True)
     _meet_again(met, sight)
@@ -141,7 +162,7 @@ def _new_deposit(
         owner_ref=address.owner_ref,
         amount_minor=movement.minor,
         first_seen_at=sight.at,
-        sight_counts=mempool is None or (mempool.fees.covers(tx) and address.owner_ref not in replaced),
+        sight_counts=mempool is None or _counts(tx, address, mempool, replaced),
     )
     if block is not None:
         deposit.block_height, deposit.block_hash, deposit.mined_at = block.height, block.hash, sight.mined_at
@@ -189,7 +210,7 @@ def _replaced(chain: str, owners: set[str], mempool: Mempool) -> set[str]:
     """
     earlier = Deposit.objects.filter(chain=chain, owner_ref__in=owners - {""}, block_height=None)
     gone = earlier.filter(state__in=(states.SEEN, states.REMOVED)).exclude(txid__in=mempool.present)
-    return set(gone.values_list("owner_ref", flat=True))
+    return set(gone.values_list("owner_ref", flat=True)) | list_vanished(chain, owners, mempool.present)
 
 
 def _meet_again(rows: list[Deposit], sight: Sight) -> None:

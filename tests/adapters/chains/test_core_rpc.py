@@ -73,6 +73,75 @@ def test_confidential_inputs_and_outputs_in_the_mempool_are_skipped() -> None:
     assert (tx.movements, tx.spends) == ((Movement("0", "alice", 1),), (("02" * 32, 3),))
 
 
+# What litecoind 0.21.2.1 answered on a regtest chain whose MWEB was alive, proofs left out: 1.5 coins leave MWEB.
+LEAVING = {
+    "txid": "475f6ba4aed161a5eb2b1308ffe88522480f11de163dc414154ab10029370091",
+    "vsize": 31,
+    "vin": [{"ismweb": True, "output_id": "3720de61f226ec4b0b0c073cbb907a966889147918d26464e9ea1c58eb4a51f7"}],
+    "vout": [{"ismweb": True, "output_id": "5d59237c7734f5e58b0cebc17aacf8e4ffb13db1af75f5147e6b40c627979a1c"}],
+    "vkern": [
+        {
+            "kernel_id": "9100372900b14a1514c43d16de110f482285e8ff08132beba561d1aea46b5f47",
+            "fee": Decimal("0.0000282"),
+            "pegin": Decimal("0.0"),
+            "pegout": [
+                {
+                    "value": Decimal("1.5"),
+                    "scriptPubKey": {
+                        "asm": "0 f8e41d62f4d3d47c3bfad11cf4c45ee8143efda2",
+                        "hex": "0014f8e41d62f4d3d47c3bfad11cf4c45ee8143efda2",
+                        "reqSigs": 1,
+                        "type": "witness_v0_keyhash",
+                        "addresses": ["rltc1qlrjp6ch56028cwl66yw0f3z7aq2raldzt2ja2a"],
+                    },
+                }
+            ],
+        }
+    ],
+}
+LEAVING_ENTRY = {
+    "fees": {"base": Decimal("0.0000282"), "ancestor": Decimal("0.0000282")},
+    "vsize": 31,
+    "mwebweight": 22,
+    "ancestorsize": 31,
+    "ancestormwebweight": 22,
+}
+
+
+def test_what_leaves_mweb_is_read_from_its_kernels() -> None:
+    tx = chain(getrawtransaction=LEAVING, getmempoolentry=LEAVING_ENTRY).read_mempool_tx(LEAVING["txid"])
+
+    assert (tx.movements, tx.spends) == ((), ())
+    assert tx.pegouts == (Movement("0.0", "rltc1qlrjp6ch56028cwl66yw0f3z7aq2raldzt2ja2a", 150_000_000),)
+
+
+def test_a_pegout_is_known_by_its_kernel_and_its_place_there() -> None:
+    def kernel(*values: str) -> dict[str, Any]:
+        return {"pegout": [{"value": Decimal(v), "scriptPubKey": {"addresses": ["alice"]}} for v in values]}
+
+    two = {**LEAVING, "vkern": [kernel(), kernel("1", "2"), {"fee": 0}, kernel("2")]}
+
+    tx = chain(getrawtransaction=two, getmempoolentry=LEAVING_ENTRY).read_mempool_tx(TXID)
+
+    assert [(m.position, m.minor) for m in tx.pegouts] == [("1.0", 10**8), ("1.1", 2 * 10**8), ("3.0", 2 * 10**8)]
+
+
+@pytest.mark.parametrize(
+    ("changed", "rate"),
+    [
+        ({}, 20),  # 2,820 less 22 x 100 for MWEB, over 31 bytes
+        ({"fees": {"base": Decimal("0.0000281"), "ancestor": Decimal(1)}}, 19),
+        ({"fees": {"base": Decimal(1), "ancestor": Decimal("0.0000281")}}, 19),
+        ({"fees": {"base": Decimal("0.000021"), "ancestor": Decimal(1)}}, 0),  # less than MWEB itself costs
+        ({"vsize": 0, "ancestorsize": 0}, 620),
+    ],
+)
+def test_what_mweb_costs_is_no_part_of_the_offered_rate(changed, rate) -> None:
+    entry = {**LEAVING_ENTRY, **changed}
+
+    assert chain(getrawtransaction=LEAVING, getmempoolentry=entry).read_mempool_tx(TXID).rate_minor == rate
+
+
 def test_an_output_that_several_keys_share_is_nobodys_movement() -> None:
     shared = {"txid": TXID, "vin": [], "vout": [output(0, "1", {"addresses": ["alice", "bob"]})]}
 
