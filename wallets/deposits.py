@@ -15,17 +15,6 @@ def list_news(*, chain: str, limit: int) -> list[tuple[int, str]]:
     return list(news.values_list("pk", "owner_ref")[:limit])
 
 
-def first_sight(deposit: Deposit) -> datetime | None:
-    """Return the moment from which a deposit may bind a rate; pure, of stored facts alone.
-
-    Its first sight, where that counts (Deposit.sight_counts), or its block's own time, whichever is earlier. None: it is
-    unmined and its sight does not count, so it binds nothing yet. Where our own reading was interrupted across an order's
-    expiry (wallets.scan_state.was_interrupted), this may be later than it would have been.
-    """
-    seen = deposit.first_seen_at if deposit.sight_counts else None
-    return min(filter(None, (seen, deposit.mined_at)), default=None)
-
-
 def clear_news(outputs: Sequence[Deposit]) -> None:
     """Note on the locked deposits that orders have acted on their present state. One statement."""
     Deposit.objects.filter(pk__in=[output.pk for output in outputs], news=True).update(news=False)

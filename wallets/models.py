@@ -201,7 +201,7 @@ class Deposit(models.Model):
     first_seen_at = models.DateTimeField()
     # Whether `first_seen_at` may bind a rate: seen in a block, or unmined with a fee rate that was at least the node's
     # bounded two-block advice then, and not in place of an earlier payment to the same order. Write-once. Else only the
-    # block's time counts (wallets.deposits.first_sight). Rows of a release that knew no such rule count.
+    # block's time counts (orders.judge). Rows of a release that knew no such rule count.
     sight_counts = models.BooleanField(default=True, db_default=True)
     block_height = models.BigIntegerField(null=True, blank=True)
     block_hash = models.CharField(max_length=80, blank=True)

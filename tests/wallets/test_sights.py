@@ -1,7 +1,7 @@
 """Which sight of a payment may bind a rate: the facts that wallets store for orders, on the fake chains."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.conf import LazySettings
@@ -9,7 +9,6 @@ from django.conf import LazySettings
 from core import clock
 from wallets.addresses import take_address
 from wallets.chains.fake import FakeChain
-from wallets.deposits import first_sight
 from wallets.models import Address, ChainState, Deposit, ReadingGap
 from wallets.scan import ScanReport, scan_chain
 from wallets.scan_state import was_interrupted
@@ -47,6 +46,11 @@ def pay(chain: FakeChain, order: str, **options) -> str:
 
 def deposit(txid: str) -> Deposit:
     return Deposit.objects.get(txid=txid)
+
+
+def first_sight(seen: Deposit) -> datetime | None:
+    """Return the earliest moment that the row lets a rate be bound by: a sight that counts, or its block's time."""
+    return min(filter(None, (seen.first_seen_at if seen.sight_counts else None, seen.mined_at)), default=None)
 
 
 @both
