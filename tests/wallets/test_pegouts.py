@@ -9,7 +9,6 @@ from core import clock
 from wallets import states
 from wallets.addresses import take_address
 from wallets.chains.fake import FakeChain
-from wallets.deposits import first_sight
 from wallets.models import Deposit, PegoutSight, Quarantine
 from wallets.reading.pegouts import GONE_AFTER
 from wallets.scan import scan_chain
@@ -47,7 +46,6 @@ def test_a_mined_pegout_has_the_sight_and_the_id_of_its_own_transaction(chain) -
     deposit = Deposit.objects.get()
     assert (deposit.first_seen_at, deposit.sight_counts, deposit.paid_by_txid) == (START, True, txid)
     assert (deposit.txid != txid, deposit.mature_height) == (True, deposit.block_height + 6)
-    assert first_sight(deposit) == START
     assert PegoutSight.objects.get().deposit == deposit
 
 
@@ -60,7 +58,6 @@ def test_its_sight_counts_from_the_advised_rate_on(chain, above: int, counts: bo
 
     deposit = Deposit.objects.get()
     assert (deposit.first_seen_at, deposit.sight_counts) == (START, counts)
-    assert first_sight(deposit) == (START if counts else deposit.mined_at)
 
 
 @pytest.mark.parametrize("extra", [-1, 1])
