@@ -9,7 +9,7 @@ import pytest
 
 from tests.sources import ROOT
 
-NASTY = "$HOME #1 'x' \"y\""
+NASTY = "$HOME #1 'x' \"y\" and long enough for a key:"
 SECRETS = ("POSTGIS_ENV_POSTGRES_PASSWORD", "APP_DB_PASSWORD", "SECRET_KEY", "TOKEN_KEY", "BACKUP_PASSPHRASE")
 GIVEN = {
     "SSH_USER": "wercker",
@@ -79,6 +79,17 @@ def test_all_missing_variables_are_named_at_once_and_the_old_spelling_with_a_hin
     assert "not set: DOCKER_IMAGE_TAG" in refused.stderr
     assert "not set: SECRET_KEY" in refused.stderr
     assert "spell it DOCKER_IMAGE_TAG" in refused.stderr
+
+
+@pytest.mark.parametrize(("length", "short"), [(31, True), (32, False)])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_KEY", "QUOTE_KEY"])
+def test_a_key_with_which_no_release_starts_is_named_and_not_shown(output, name, length, short):
+    """Releases before asked for no length: theirs would be said after the tables were migrated."""
+    refused = run(output, "bin/deploy", "--check", **{name: "k" * length})
+
+    assert (refused.returncode == 1) is short
+    assert (f"{name} has fewer than 32 characters" in refused.stderr) is short
+    assert "kkkk" not in refused.stdout + refused.stderr
 
 
 @pytest.mark.parametrize(

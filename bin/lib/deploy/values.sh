@@ -28,6 +28,7 @@ check_values() {
         POSTGIS_ENV_POSTGRES_PASSWORD POSTGIS_ENV_POSTGRES_DB APP_DB_PASSWORD SECRET_KEY TOKEN_KEY ALLOWED_HOSTS \
         'BACKUP_PASSPHRASE|BACKUP_PASSPHRASE_FILE'
     if [[ $SITE_MODE == live ]]; then check_live; fi
+    check_key SECRET_KEY TOKEN_KEY ${QUOTE_KEY:+QUOTE_KEY}
     [[ $DEST_HOST_ADDR =~ ^([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:[0-9]+)?$ ]] ||
         fail "DEST_HOST_ADDR is '$DEST_HOST_ADDR', neither HOST nor HOST:PORT."
     [[ $SSH_USER =~ ^[a-z_][a-z0-9_.-]*$ ]] || fail "SSH_USER is '$SSH_USER', which is no user's name."
@@ -58,6 +59,16 @@ check_live() {
     for name in "${ceilings[@]}"; do
         [[ ${!name} =~ ^[0-9]{1,12}(\.[0-9]{1,18})?$ ]] || fail "$name is '${!name}', no amount of coins." \
             "Whole coins, such as 12.5; docs/SECURITY.md says how to choose."
+    done
+}
+
+# check_key NAME...: as core/checks.py asks of them; said here, before an old release has to come back.
+check_key() {
+    local name value
+    for name in "$@"; do
+        value=${!name}
+        ((${#value} >= 32)) || fail "$name has fewer than 32 characters: the new release would not start with it." \
+            "Another value: openssl rand -hex 32. What a shorter TOKEN_KEY of before means: docs/RUNBOOK.md, Change a secret."
     done
 }
 
