@@ -17,12 +17,13 @@ from wallets.chains.protocol import Block, FeeQuote, Movement, Tx, bound_positio
 from wallets.models import Address, Attempt, Deposit, Quarantine, RawTx
 from wallets.reading.pegouts import link_sights, list_vanished, retake_sights, store_sights, take_sights
 from wallets.reading.quarantine import ROW_FAULTS, set_aside
-from wallets.safety.house import list_announced
+from wallets.safety.house import BY_HAND, list_announced
 from wallets.scan_state import native_asset
 
 T = TypeVar("T")
 LOOKED_UP, WRITTEN = 5000, 200  # addresses in one statement; rows in one statement
 LONGEST_ADDRESS = 128
+BY_CONTRACT = "t"  # how the positions of payments by contracts begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,9 @@ def _find_row(
     same transaction may pay another amount, or another address of ours. That is another payment: the row of the first
     one stays as it was, without a block.
     """
+    entered = known.get((txid, BY_HAND))
+    if entered is not None and entered.address_id == address.pk and movement.position.startswith(BY_CONTRACT):
+        return entered, BY_HAND  # a person made a deposit of it, since the node had not told of it
     position, other = movement.position, 0
     while (row := known.get((txid, position))) is not None:
         if (row.amount_minor, row.address_id) == (movement.minor, address.pk):

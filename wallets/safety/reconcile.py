@@ -18,13 +18,14 @@ from core.locks import lock_rows
 from core.models import Asset
 from core.money import Money
 from ledger.balances import get_balance
-from ledger.post import Leg, NewEntry, post_entry
+from ledger.post import Leg, NewEntry, post_entries, post_entry
 from wallets import states
 from wallets.addresses import is_derived
 from wallets.chains.protocol import Chain
 from wallets.freeze import ensure_frozen
 from wallets.models import Address, Attempt, ChainState, Coin, Deposit, HouseMovement, Reconciliation
 from wallets.safety.audit import Cursors, find_forgeries, not_derived
+from wallets.safety.identified import find_identified
 from wallets.scan_state import native_asset
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,9 @@ def reconcile_chain(*, node: Chain, at: datetime, full: bool = True) -> Comparis
             raise NotScanned(f"{node.code} moved on from block {state.height} meanwhile")
         forgeries = tuple(dict.fromkeys((*reading.forged, *find_forgeries(chain=node.code, cursors=cursors))))
         result = _compare(node.code, asset, state.height, Money(reading.held, asset), reading.strange, forgeries)
+        if identified := find_identified(chain=node.code, missing=-result.difference, at=at):
+            post_entries(identified)
+            result = _compare(node.code, asset, state.height, Money(reading.held, asset), reading.strange, forgeries)
         acted = _act(result, at)
         _store(result, cursors, acted, at)
     if result.describe():
