@@ -10,9 +10,8 @@ from orders.models import Order
 from orders.moves import Case, DepositFact, PayoutFact
 from orders.payout import settle_purpose
 from wallets.models import Attempt, Deposit, Payout
-from wallets.paying.refusals import FOR_A_PERSON, wants_approval
-from wallets.payouts import debt_of
-from wallets.states import REQUESTED
+from wallets.paying.refusals import wants_approval
+from wallets.payouts import debt_of, wait_for_approval
 
 
 def list_orders(*, next_actor: str, limit: int = 200) -> list[Order]:
@@ -23,9 +22,7 @@ def list_orders(*, next_actor: str, limit: int = 200) -> list[Order]:
     """
     theirs = Q(next_actor=next_actor)
     if next_actor == states.OPERATOR:
-        held = Payout.objects.filter(owner_ref=OuterRef("reference"), state=REQUESTED)
-        named = Q(*(("problem__startswith", f"{code}:") for code in FOR_A_PERSON), _connector=Q.OR)
-        theirs |= Q(Exists(held.filter(named)))
+        theirs |= Q(Exists(wait_for_approval().filter(owner_ref=OuterRef("reference"))))
     return list(Order.objects.filter(theirs).order_by("deadline", "pk")[:limit])
 
 

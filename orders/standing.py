@@ -11,6 +11,7 @@ from orders.offer import find_pauses
 from ticker.catalogue import get_catalogue
 from ticker.rates import RateUnavailable
 from wallets.models import Reconciliation
+from wallets.payouts import wait_for_approval
 
 log = logging.getLogger(__name__)
 _said: dict[str, str] = {}
@@ -62,6 +63,7 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
             for row in Reconciliation.objects.order_by("asset")
         }
         body["clock_off_s"] = int(facts.clock_off_s)
+        body["wait_for_approval"] = list(wait_for_approval().order_by("pk").values_list("pk", flat=True)[:100])
     return body
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
@@ -13,6 +14,7 @@ from ledger.reserve import release_entry, reserve_entry
 from wallets import states
 from wallets.journal import read_lines
 from wallets.models import Attempt, Payout
+from wallets.paying.refusals import FOR_A_PERSON
 
 # What follows in the purpose of an intent that took the place of a rejected one: "order:O…:settle/2".
 _AGAIN = "/"
@@ -23,6 +25,12 @@ _OVER = (states.REJECTED, states.REVERTED)
 class PayoutNotRedirectable(DomainError):
     code = "payout_not_redirectable"
     message = _("This payout cannot go elsewhere: %(reason)s.")
+
+
+def wait_for_approval() -> QuerySet[Payout]:
+    """Select the payouts that a signer lets go only once a person approved them (manage.py approve_payout)."""
+    named = Q(*(("problem__startswith", f"{code}:") for code in FOR_A_PERSON), _connector=Q.OR)
+    return Payout.objects.filter(named, state=states.REQUESTED)
 
 
 def debt_of(purpose: str) -> str:

@@ -1,5 +1,6 @@
 """The worker's part of signing: which payouts wait, what the node says about each, and what the signer answered."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -14,10 +15,13 @@ from wallets.chains.protocol import Chain, ChainError, TargetRefuses
 from wallets.journal import check_latest, list_explained_debts
 from wallets.models import Payout
 from wallets.paying.advice import gather_advice
+from wallets.paying.refusals import wants_approval
 from wallets.paying.signing import FAILED, can_sign, request_signature
 from wallets.payouts import debt_of, reject_payout
 from wallets.scan_state import find_problem, get_state, native_asset
 from wallets.signer.advice import Advice
+
+log = logging.getLogger(__name__)
 
 
 def sign_payouts(*, node: Chain, at: datetime, limit: int = 100, step: Callable[[str], None] = lambda _: None) -> int:
@@ -88,7 +92,10 @@ def _sign_one(payout_id: int, address: str, node: Chain, advice: Advice) -> bool
             return True
         problem = outcome.problem
     # A signer that fails has tried nothing: the payout stays untried, which soon pauses what it would have to pay.
-    tried = {} if problem.partition(":")[0] in FAILED else {"tried_at": advice.at}
+    code = problem.partition(":")[0]
+    tried = {} if code in FAILED else {"tried_at": advice.at}
+    if wants_approval(problem) and not Payout.objects.filter(pk=payout_id, problem__startswith=f"{code}:").exists():
+        log.warning("payout %s waits for a person (approve_payout): %s", payout_id, problem)
     with transaction.atomic():
         Payout.objects.filter(pk=payout_id, state=states.REQUESTED).update(problem=problem[:300], **tried)
     return False

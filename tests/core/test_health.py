@@ -83,7 +83,16 @@ def test_says_what_is_sold_and_to_the_operator_alone_why_not(client):
 
     body = client.get("/health/", headers={"authorization": f"Bearer {operator_token()}"}).json()
     assert "LTC chain_problem (node: secret-host is away)" in body["causes"]["ETH"]
-    assert set(body) == {"status", "database", "assets", "causes", "heartbeats", "reconciliations", "clock_off_s"}
+    assert set(body) == {
+        "status",
+        "database",
+        "assets",
+        "causes",
+        "heartbeats",
+        "reconciliations",
+        "wait_for_approval",
+        "clock_off_s",
+    }
 
 
 def test_the_command_healthy_says_whether_a_work_was_done_in_time(settings):

@@ -21,6 +21,7 @@ from orders.moves import Case, DepositFact, PayoutFact, next_moves
 from orders.payout import request_order_payout
 from orders.redirect import send_elsewhere
 from orders.refund import ask_refund
+from orders.standing import tell_health
 from orders.turn import usual_turn
 from tests.orders.conftest import NOW
 from tests.orders.rows import LTC_ADDRESS, bring_back, follow, open_one, pay, reload, remove, send
@@ -152,6 +153,7 @@ def test_what_a_person_has_to_approve_is_in_the_operators_list(
 
     move = f"operator: approve_payout {payout.pk} --because REASON"
     assert ((order.reference in out.getvalue()), (move in out.getvalue())) == (listed, listed)
+    assert tell_health(True)["wait_for_approval"] == ([payout.pk] if listed else [])
     call_command("approve_payout", str(payout.pk), "--because", "the customer called", stdout=out)
     assert payout.address in out.getvalue()
     with pytest.raises(CommandError, match="there is no payout"):

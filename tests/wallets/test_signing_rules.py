@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 
 from orders.facts import read_facts
 from orders.offer import find_pair, find_pauses
@@ -108,3 +109,24 @@ def test_a_signer_that_answers_and_looks_at_nothing_pauses_what_it_should_pay(
     facts, at = read_facts(), simulated.now() + timedelta(seconds=settings.UNSENT_LIMIT_S + 1)
     causes = {pause.reason for pause in find_pauses(find_pair("ETHLTC"), facts, at=at)}
     assert (Reason.PAYOUTS_WAITING in causes) is paused
+
+
+def test_what_waits_for_a_person_is_told_once_and_goes_once_approved(
+    simulated: SimulatedExchange, settings: LazySettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CEILINGS = {**settings.CEILINGS, "ethereum": {**settings.CEILINGS["ethereum"], "payout": "0.000001"}}
+    order = simulated.open("ETHLTC", "1").order
+    simulated.pay(order)
+    simulated.litecoin.mine(14)
+    for _ in range(3):
+        simulated.tick()
+    payout = Payout.objects.get(owner_ref=order.reference)
+    assert (payout.state, payout.problem.partition(":")[0]) == (states.REQUESTED, "ceiling")
+    said = f"payout {payout.pk} waits for a person"
+    assert [record.getMessage().startswith(said) for record in caplog.records if "waits for" in record.msg] == [True]
+
+    call_command("approve_payout", str(payout.pk), "--because", "the customer called")
+    simulated.tick()
+
+    payout.refresh_from_db()
+    assert payout.attempts.count() == 1
