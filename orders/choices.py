@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from core.each import for_each
+from core.each import for_each, next_page
 from core.errors import DomainError
 from core.locks import lock_rows
 from ledger.post import InsufficientFunds
@@ -79,8 +79,8 @@ def ask_for_refund(
 
 def carry_out_choices(*, chain: str, at: datetime, limit: int = 200) -> int:
     """Carry out the open choices of orders that were paid on `chain`, oldest first; return how many were."""
-    choices = Choice.objects.filter(done_at=None, order__send_asset__network=chain).order_by("pk")
-    rows = list(choices.values_list("pk", "order__reference", "deposit_id")[:limit])
+    choices = Choice.objects.filter(done_at=None, order__send_asset__network=chain)
+    rows = next_page(f"choices:{chain}", choices.values_list("pk", "order__reference", "deposit_id"), limit=limit)
     return for_each(rows, lambda row: carry_out(choice_id=row[0], reference=row[1], deposit_id=row[2], at=at))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from core.each import for_each
+from core.each import for_each, next_page
 from core.locks import lock_rows
 from orders import policy, states
 from orders.models import Order
@@ -27,10 +27,12 @@ def expire_due_orders(*, at: datetime, limit: int = 200) -> int:
     due = (
         Order.objects.filter(state=states.AWAITING_DEPOSIT, deadline__lt=at)
         .exclude(Exists(Deposit.objects.filter(owner_ref=OuterRef("reference"), news=True)))
-        .order_by("deadline", "pk")
-        .values_list("reference", "send_asset__network", "payment_deadline")[:limit]
+        .values_list("pk", "reference", "send_asset__network", "payment_deadline")
     )
-    known = [reference for reference, chain, until in due if scanned_since(chain=chain, moment=until, at=at)]
+    rows = next_page(
+        "unpaid", due, limit=limit
+    )  # a chain that is not read has its orders wait, not those of the others
+    known = [reference for _, reference, chain, until in rows if scanned_since(chain=chain, moment=until, at=at)]
     return for_each(known, lambda reference: _expire(reference, at))
 
 
@@ -53,8 +55,8 @@ def escalate_overdue(*, at: datetime, limit: int = 200) -> int:
     due = Order.objects.filter(state__in=open_states, deadline__lt=at).exclude(next_actor=states.OPERATOR)
     # These offer a refund instead, which stands until it is taken.
     due = due.exclude(hold_reason=states.LIQUIDITY).exclude(state=states.PAYING, next_actor=states.CUSTOMER)
-    references = list(due.order_by("deadline", "pk").values_list("reference", flat=True)[:limit])
-    moved = for_each(references, lambda reference: _escalate(reference, at))
+    rows = next_page("overdue", due.values_list("pk", "reference"), limit=limit)
+    moved = for_each(rows, lambda row: _escalate(row[1], at))
     with transaction.atomic():
         late = Deposit.objects.filter(disposition=WAITING, deadline__lt=at)
         late.update(next_actor=states.OPERATOR, deadline=at + policy.WAITING_WINDOW)
@@ -67,9 +69,9 @@ def offer_refunds(*, at: datetime, limit: int = 200) -> int:
     For our coins, or for a payout that nothing has signed. The offer stands beside the payout: whichever comes first, a
     request for the refund or a signature, closes the other.
     """
-    due = _held().filter(deadline__lt=at).order_by("deadline", "pk").values_list("reference", flat=True)
-    unsigned = _unsigned(at).order_by("pk").values_list("reference", flat=True)
-    return for_each([*due[:limit], *unsigned[:limit]], lambda reference: _offer(reference, at))
+    due = next_page("held", _held().filter(deadline__lt=at).values_list("pk", "reference"), limit=limit)
+    unsigned = next_page("unsigned", _unsigned(at).values_list("pk", "reference"), limit=limit)
+    return for_each([*due, *unsigned], lambda row: _offer(row[1], at))
 
 
 def _held() -> QuerySet[Order]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import QuerySet
 
-from core.each import for_each
+from core.each import for_each, next_page
 from core.locks import lock_rows
 from core.money import Money
 from ledger.post import InsufficientFunds
@@ -30,8 +30,8 @@ def settle_purpose(reference: str) -> str:
 def request_payouts(*, asset: str, at: datetime, limit: int = 200) -> int:
     """Ask for the payouts of all exchanged orders that get `asset`, oldest first; return how many were asked for."""
     ready = _payable(Order.objects.filter(get_asset_id=asset))
-    references = list(ready.order_by("pk").values_list("reference", flat=True)[:limit])
-    return for_each(references, lambda reference: request_order_payout(reference=reference, at=at))
+    rows = next_page(f"payable:{asset}", ready.values_list("pk", "reference"), limit=limit)
+    return for_each(rows, lambda row: request_order_payout(reference=row[1], at=at))
 
 
 def request_order_payout(*, reference: str, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from core.each import for_each
+from core.each import for_each, next_page
 from core.errors import DomainError
 from core.locks import lock_rows
 from orders.judge import Payment, Terms, keep_of, payment_of, terms_of
@@ -76,12 +76,13 @@ def lapse_promises(*, at: datetime, limit: int = 200) -> int:
         # A release before this column wrote no `lapses_at`.
         Q(lapses_at__lt=at) | Q(lapses_at=None, funded=False, order__payment_deadline__lt=at)
     )
-    rows = due.order_by("pk").values_list(
-        "order__reference", "order__send_asset__network", "lapses_at", "order__payment_deadline"
-    )[:limit]
+    facts = due.values_list(
+        "pk", "order__reference", "order__send_asset__network", "lapses_at", "order__payment_deadline"
+    )
+    rows = next_page("promises", facts, limit=limit)
     passed = [
         reference
-        for reference, chain, lapses_at, deadline in rows
+        for _, reference, chain, lapses_at, deadline in rows
         if scanned_since(chain=chain, moment=lapses_at or deadline, at=at)
     ]
     return for_each(passed, lambda reference: _lapse(reference, at))

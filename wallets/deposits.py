@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from core.each import next_page
 from core.money import Money
 from ledger.post import Leg, NewEntry
 from wallets import states
@@ -10,9 +11,9 @@ from wallets.models import Deposit
 
 
 def list_news(*, chain: str, limit: int) -> list[tuple[int, str]]:
-    """Return (id, owner_ref) of order deposits that changed since orders looked, oldest first. No lock."""
-    news = Deposit.objects.filter(news=True, chain=chain).exclude(owner_ref="").order_by("pk")
-    return list(news.values_list("pk", "owner_ref")[:limit])
+    """Return (id, owner_ref) of order deposits that changed since orders looked, oldest first, each in its turn. No lock."""
+    news = Deposit.objects.filter(news=True, chain=chain).exclude(owner_ref="")
+    return next_page(f"deposit news:{chain}", news.values_list("pk", "owner_ref"), limit=limit)
 
 
 def clear_news(outputs: Sequence[Deposit]) -> None:

@@ -7,6 +7,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from core.each import next_page
 from core.errors import DomainError
 from core.money import Money
 from ledger.post import post_entries
@@ -125,9 +126,9 @@ def redirect_payout(payout: Payout, *, address: str, at: datetime) -> Payout:
 
 
 def list_payout_news(*, chain: str, limit: int) -> list[tuple[int, str]]:
-    """Return (id, owner_ref) of payouts whose state changed since orders looked, oldest first. No lock."""
-    rows = Payout.objects.filter(news=True, chain=chain).order_by("pk")
-    return list(rows.values_list("pk", "owner_ref")[:limit])
+    """Return (id, owner_ref) of payouts whose state changed since orders looked, oldest first, each in its turn. No lock."""
+    rows = Payout.objects.filter(news=True, chain=chain)
+    return next_page(f"payout news:{chain}", rows.values_list("pk", "owner_ref"), limit=limit)
 
 
 def clear_payout_news(payout: Payout) -> None:

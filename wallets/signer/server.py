@@ -77,14 +77,14 @@ def _read_line(asked: socket.socket) -> bytes:
     end = time.monotonic() + PATIENCE_S
     try:
         while not got.endswith(b"\n"):
-            asked.settimeout(max(end - time.monotonic(), 0.001))
+            asked.settimeout(max(end - time.monotonic(), 0))  # 0: what is there is read, and nothing is waited for
             part = asked.recv(65536)
             if not part:
                 raise BadRequest("it ended before its end of line")
             got += part
             if len(got) > MOST_BYTES:
                 raise BadRequest(f"it is longer than {MOST_BYTES} bytes")
-    except TimeoutError as error:
+    except (TimeoutError, BlockingIOError) as error:
         raise BadRequest(f"it was not complete within {PATIENCE_S} s") from error
     return bytes(got)
 
