@@ -1,12 +1,13 @@
 """A reorganisation lets the same transaction say something else: what a contract pays is decided by the block it is in."""
 
+from core.money import Money
 from orders import states
 from orders.models import Order
 from tests.simulated import SimulatedExchange
 from wallets import states as wallet_states
 from wallets.chains.fake_rules import AccountRules
 from wallets.chains.protocol import Movement
-from wallets.models import Deposit
+from wallets.models import Attempt, Deposit
 from wallets.safety.reconcile import reconcile_chain
 
 
@@ -87,3 +88,21 @@ def test_what_comes_back_as_it_was_is_the_payment_that_was_seen_first(simulated:
         (order.send_minor, wallet_states.CONFIRMED),
         (1000, wallet_states.REMOVED),
     ]
+
+
+def test_what_a_payout_of_ours_lets_a_contract_pay_to_an_order_is_its_deposit(simulated: SimulatedExchange) -> None:
+    """The owner of one order gave a contract as payout address that passes all of it on to another order."""
+    forwarder = simulated.ethereum.new_address()
+    first = simulated.open(payout_address=forwarder).order
+    second = simulated.open("LTCETH", str(Money(first.get_minor, first.get_asset).to_decimal())).order
+    simulated.pay(first)
+    simulated.litecoin.mine(14)
+    simulated.tick()
+    simulated.tick()
+    pays_instead(simulated, Attempt.objects.get().txid, (second.deposit_address, first.get_minor))
+    simulated.ethereum.rules.balances[forwarder] = -first.get_minor  # it has passed on what it is about to get
+
+    simulated.settle()
+
+    assert [simulated.reload(order).state for order in (first, second)] == [states.COMPLETED] * 2
+    assert reconcile_chain(node=simulated.ethereum, at=simulated.now()).difference.minor == 0

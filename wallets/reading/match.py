@@ -110,9 +110,9 @@ def _match_part(paying: list[tuple[Tx, Movement]], sight: Sight, addresses: dict
     raws: dict[str, str] = {}
     carried: list[Deposit] = []
     for tx, movement in paying:
-        if tx.txid in own:
-            continue  # our change, or a payment between our own addresses: not a deposit
         address = addresses[movement.address]
+        if tx.txid in own and not (address.owner_ref and movement.position.startswith(BY_CONTRACT)):
+            continue  # our change, or a payment between our own addresses: not a deposit
         row, position = _find_row(known, tx.txid, movement, address)
         if row is None:
             known[tx.txid, position] = deposit = _new_deposit(tx, movement, address, asset, sight, replaced)
