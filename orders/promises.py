@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from core.each import for_each, next_page
 from core.errors import DomainError
 from core.locks import lock_rows
-from orders.judge import Payment, Terms, keep_of, payment_of, terms_of
+from orders.judge import Keep, Payment, Terms, keep_of, payment_of, terms_of
 from orders.models import Order, Promise
 from orders.reasons import Reason
 from orders.transition import note
@@ -50,12 +50,14 @@ def _by_transaction(outputs: Iterable[Deposit]) -> list[Payment]:
 def keep_promise(order: Order) -> None:
     """Work out anew how long a locked order's open promise stands; three statements, and one for each change.
 
+    Once the order is priced it stands until its coins are reserved, or what it was for is taken back.
     A promise whose time has passed is closed when the chain was read to its tip since: see `lapse_promises`.
     """
     promise = Promise.objects.filter(order=order, closed_at=None).first()
-    if promise is None or order.priced_at is not None:
+    if promise is None:
         return
-    keep = keep_of(undecided_payments(order), read_terms(order))
+    priced = order.priced_at is not None
+    keep = Keep(funded=True, until=None) if priced else keep_of(undecided_payments(order), read_terms(order))
     if (promise.funded, promise.lapses_at) != (keep.funded, keep.until):
         promise.funded, promise.lapses_at = keep.funded, keep.until
         promise.save(update_fields=("funded", "lapses_at"))

@@ -236,6 +236,19 @@ def test_a_promise_that_a_late_block_funds_is_kept_and_dies_with_its_payment() -
     assert reload(order).state == states.CONFIRMING  # the payment itself is still looked for
 
 
+def test_coins_stay_promised_to_a_priced_order_that_waits_for_its_payout_address() -> None:
+    order = open_one(payout_address="")
+    follow(pay(order))  # confirmed when orders hear of it first
+    assert (reload(order).state, reload(order).hold_reason) == (states.EXCHANGING, states.ADDRESS)
+
+    after = order.payment_deadline + timedelta(seconds=1)
+    read_to(after)
+    lapse_promises(at=after)
+
+    promise = Promise.objects.get(order=order)
+    assert (promise.funded, promise.lapses_at, promise.closed_at) == (True, None, None)
+
+
 def test_no_promise_lapses_while_the_chain_is_not_read() -> None:
     order = open_one()
     after = order.payment_deadline + timedelta(minutes=1)
