@@ -21,6 +21,7 @@ from mutate.covered import STATE
 from mutate.mutants import ROOT
 
 KILLED, SURVIVED, TIMED_OUT, UNCOVERED = "killed", "survived", "timed out", "uncovered"
+NO_TESTS, NOT_BEGUN = 5, 99  # pytest's word for "none was collected"; a child that did not even reach pytest
 # Slow to load and the same for all: what the tests import of others' packages.
 LIBRARIES = (
     *("celery", "django.core.management", "django.db.backends.postgresql.base", "django.forms", "django.test"),
@@ -79,6 +80,7 @@ def load_libraries() -> None:
 
 def run_jobs(jobs: Iterable[Job], *, processes: int, until: float) -> Iterator[Result]:
     """Run jobs, `processes` at a time, and yield their results as they come; begins none after `until` (monotonic)."""
+    STATE.mkdir(parents=True, exist_ok=True)
     waiting = iter(jobs)
     places = [_Place(number) for number in range(processes)]
     exhausted = False
@@ -128,8 +130,10 @@ class _Place:
             self.generation += 1  # what it had committed is nobody's ground
             return self._end(TIMED_OUT, spent_s)
         code = os.waitstatus_to_exitcode(status)
-        if code == 5:  # noqa: PLR2004 -- pytest's word for "no test was collected"
+        if code == NO_TESTS:
             raise RuntimeError(f"{self.job.name}: none of its tests exists:\n{self._text()}")
+        if code == NOT_BEGUN:
+            raise RuntimeError(f"{self.job.name}: its tests were not begun:\n{self._text()}")
         if code == 0 and self.rounds:
             self._next_round()
             return None
@@ -157,7 +161,7 @@ def _start(job: Job, tests: list[str], database: str, place: int, said: Path) ->
     pid = os.fork()
     if pid:
         return pid
-    status = 99
+    status = NOT_BEGUN
     try:
         os.setsid()
         out = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
