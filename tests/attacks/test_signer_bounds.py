@@ -1,5 +1,6 @@
 """What a signer lets go at the most, whoever was stolen: no order pays beyond its worth, no debt is paid past the ceilings."""
 
+import re
 import uuid
 
 import pytest
@@ -11,6 +12,7 @@ from orders.credit import follow_deposits
 from orders.models import Order
 from orders.payout import request_payouts
 from tests.simulated import SimulatedExchange
+from tests.sources import ROOT
 from tests.wallets.test_stuck_payouts import payout_of, want_payout
 from wallets.addresses import take_address
 from wallets.models import Attempt, Coin, CoinHold, NonceHold, Payout
@@ -109,3 +111,13 @@ def test_an_outbid_that_would_pay_a_second_time_is_refused(simulated: SimulatedE
 
     assert request(simulated, "outbid", payout).code == "no_conflict"
     assert Attempt.objects.filter(payout=payout).count() == 1
+
+
+def test_the_runbook_says_what_to_do_about_each_refusal() -> None:
+    """Whoever reads a code in Payout.problem finds it there; a signer's own checks and its outbids."""
+    sources = [ROOT / "wallets" / "signer" / name for name in ("checks.py", "outbid.py", "lane.py")]
+    refusals = [part.partition("\n\n")[0] for path in sources for part in path.read_text().split("SignerRefused(")[1:]]
+    codes = {found[1] for refusal in refusals if (found := re.search(r'code="(\w+)"', refusal))}
+    assert {"no_facts", "same_asset", "no_conflict", "lane_over_cap", "price_unknown"} <= codes
+    runbook = (ROOT / "docs" / "RUNBOOK.md").read_text()
+    assert {code for code in codes if f"`{code}`" not in runbook} == set()
