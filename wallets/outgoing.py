@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ledger.post import NewEntry
 from ledger.reverse import reverse_entry
@@ -13,7 +13,8 @@ from wallets.models import Address, Attempt, ChainState, Coin, CoinHold, NonceHo
 from wallets.payouts import debt_of
 from wallets.safety.house import forget_mined, note_mined
 from wallets.scan_state import native_asset
-from wallets.signer.evidence import note_evidence
+from wallets.signer.death import find_killer
+from wallets.signer.evidence import REOPENED, note_evidence
 
 
 def note_outgoing(*, chain: str, block: Block, at: datetime) -> None:
@@ -119,7 +120,22 @@ def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
     Coin.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)
     Coin.objects.filter(chain=chain, void_height__gt=above).update(void_txid="", void_height=None)
     NonceHold.objects.filter(chain=chain, spent_height__gt=above).update(spent_txid="", spent_height=None)
+    _watch_reopened(chain, above, at)
     return []
+
+
+def _watch_reopened(chain: str, above: int, at: datetime) -> None:
+    """What was proven dead by blocks that are gone may pay now, beside what was signed in its place: a person decides."""
+    replaced = Attempt.objects.filter(
+        chain=chain, payout__evidence__code=REOPENED, signed_at__lt=F("payout__evidence__at"), block_height=None
+    )
+    for attempt in replaced.select_related("payout").distinct().order_by("pk"):
+        if not find_killer(attempt, final=above):
+            what = (
+                f"{attempt.txid} of {attempt.payout.purpose}, dead until its chain was reorganised, may be mined again"
+            )
+            freeze(scope=attempt.payout.asset_id, reason=what, at=at, by="machine")
+            note_evidence(attempt.payout, at=at, by="machine", code="reorganised", words=what)
 
 
 def _watch_successors(payout: Payout, at: datetime) -> None:

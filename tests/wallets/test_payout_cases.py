@@ -130,6 +130,33 @@ def test_our_coin_or_nonce_used_elsewhere_not_for_this_debt(
 
 
 @pytest.mark.parametrize("chain", ["litecoin", "ethereum"])
+@pytest.mark.parametrize("depth", [1, 20])
+def test_what_was_proven_dead_and_may_live_again_stops_the_asset(
+    simulated: SimulatedExchange, payout_command: Callable[..., str], chain: str, depth: int
+) -> None:
+    node = simulated.node_of(chain)
+    simulated.fund(chain, 25 * 10 ** (8 if chain == "litecoin" else 18))
+    node.mine(20)
+    _order, payout, _txid = put_in_doubt(simulated, chain, pay=False)
+    node.mine(14)
+    simulated.later(minutes=1)
+    simulated.tick()
+    payout_command(str(payout.pk), "--again", "--because", "it went elsewhere", "--by", "ann")
+    unfreeze(scope=payout.asset_id, because="understood", at=simulated.now(), by="ann")
+    simulated.tick()
+    assert payout.attempts.count() == 2
+    assert not Freeze.objects.filter(scope=payout.asset_id, lifted_at=None).exists()
+
+    node.reorganise(depth, keep=False)
+    simulated.scan(chain)
+
+    dead = payout.attempts.get(n=1)
+    open_ones = Freeze.objects.filter(scope=payout.asset_id, lifted_at=None, reason__contains=dead.txid)
+    assert open_ones.exists() is (depth == 20)
+    assert Evidence.objects.filter(payout=payout, code="reorganised").exists() is (depth == 20)
+
+
+@pytest.mark.parametrize("chain", ["litecoin", "ethereum"])
 def test_our_coin_or_nonce_used_elsewhere_for_this_very_debt(
     simulated: SimulatedExchange, payout_command: Callable[..., str], chain: str
 ) -> None:

@@ -7,7 +7,7 @@ from wallets import states
 from wallets.models import Attempt, ChainState, Coin, Payout
 from wallets.signer.advice import Advice, Outcome
 from wallets.signer.death import final_height, list_alive
-from wallets.signer.evidence import note_evidence
+from wallets.signer.evidence import REOPENED, note_evidence
 
 
 def reopen(payout_id: int, advice: Advice) -> Outcome:
@@ -34,5 +34,5 @@ def reopen(payout_id: int, advice: Advice) -> Outcome:
         payout.save(update_fields=("state", "signed_at", "tried_at", "news", "problem"))
         Attempt.objects.filter(payout=payout).update(next_send_at=None, answer="dead")
         Coin.objects.filter(attempt__payout=payout).update(usable=False)
-        note_evidence(payout, at=advice.at, by=advice.by, code="reopened", words=advice.because or payout.problem)
+        note_evidence(payout, at=advice.at, by=advice.by, code=REOPENED, words=advice.because or payout.problem)
         return Outcome(code="reopened", words=payout.problem)

@@ -4,6 +4,8 @@ from datetime import datetime
 
 from wallets.models import Evidence, Payout
 
+REOPENED = "reopened"  # the code of a payout that is signed anew, after all that was signed before was proven dead
+
 
 def note_evidence(payout: Payout, *, at: datetime, by: str, code: str, words: str) -> None:
     """Add one line of evidence, in the caller's transaction. Nothing that was written before is touched."""
