@@ -54,6 +54,9 @@ def _redirect(order: Order, payout: Payout, address: str, at: datetime, actor: s
         raise PayoutNotRedirectable(reason="this is the address it goes to already")
     refuse_own_addresses(chain_addresses={"address": (payout.chain, target)})
     settles = debt_of(payout.purpose) == settle_purpose(order.reference)
+    if settles and order.state not in (states.PAYING, states.SENT, states.COMPLETED):
+        # Its payout was rejected because the deposit went back, or was lost: nothing is owed there any more.
+        raise PayoutNotRedirectable(reason="the exchange was taken back")
     if settles:
         order.payout_address, field, waits = target, "payout_address", order.state in (states.PAYING, states.SENT)
     else:

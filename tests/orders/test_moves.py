@@ -24,11 +24,12 @@ from orders.refund import ask_refund
 from orders.standing import tell_health
 from orders.turn import usual_turn
 from tests.orders.conftest import NOW
-from tests.orders.rows import LTC_ADDRESS, bring_back, follow, open_one, pay, reload, remove, send
+from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, bring_back, follow, open_one, pay, reload, remove, send
 from wallets import states as wallet_states
 from wallets.chains.fake import FakeChain
 from wallets.deposits import reorg_entry
 from wallets.models import Deposit, Payout
+from wallets.payouts import PayoutNotRedirectable
 from wallets.safety.house import HouseRefused, write_off_reorg
 from wallets.states import DEPOSIT, PAYOUT, WAITING
 
@@ -274,6 +275,22 @@ def test_a_refund_that_was_written_off_is_asked_for_anew_when_its_deposit_comes_
     assert reload(order).next_actor == states.MACHINE
     send(again)
     assert reload(order).next_actor == states.NOBODY
+
+
+@pytest.mark.usefixtures("site")
+def test_an_exchange_that_was_written_off_is_paid_nowhere_else() -> None:
+    order, _deposit = lost_in(states.PAYING)
+    write_off(order_reference=order.reference, at=NOW, actor="operator", because="x")
+    with pytest.raises(PayoutNotRedirectable, match="taken back"):
+        send_elsewhere(
+            order_reference=order.reference,
+            payout_id=Payout.objects.get().pk,
+            address=ETH_ADDRESS,
+            address_repeated=ETH_ADDRESS,
+            at=NOW,
+            actor="operator",
+        )
+    assert get_balance(kind="chain:reserved", asset=order.get_asset).minor == 0
 
 
 @pytest.mark.usefixtures("site")
