@@ -100,6 +100,7 @@ def make_rows(db):
                 deposit_address=f"rltc1deposit{n}",
                 owner_token_hash="h",
                 nonce=f"secret{n}",
+                transition_count=1,
             )
             Transition.objects.create(
                 order=order, seq=1, to_state="AWAITING_DEPOSIT", exception="NONE", actor="customer", reason="o", at=when

@@ -80,3 +80,31 @@ def test_a_stolen_web_host_sends_no_payment_back_to_itself(site: SimulatedExchan
     assert carry_out_choices(chain="litecoin", at=site.now()) == 1
     assert list(Payout.objects.filter(asset="LTC").values_list("address", flat=True)) == [own]
     assert Deposit.objects.get(owner_ref=credited.reference).disposition == "CREDIT"
+
+
+EVENT = """
+    INSERT INTO orders_transition
+        (order_id, seq, from_state, to_state, exception, hold_reason, actor, reason, at, published_seq)
+    SELECT id, transition_count + {ahead}, state, state, exception, hold_reason, 'customer', 'x', now(), {published}
+    FROM orders_order WHERE reference = %(order)s
+"""
+
+
+def test_a_stolen_web_host_takes_no_order_the_number_of_its_next_event(site: SimulatedExchange, thief: Thief) -> None:
+    """It did: the worker's next move found its number taken, and the order, with its payment, never moved again."""
+    order = site.open().order
+    web = thief("web")
+    for statement in (
+        EVENT.format(ahead=1, published="NULL"),
+        EVENT.format(ahead=2**30, published="NULL"),
+        EVENT.format(ahead=0, published=2**62),
+        "UPDATE orders_order SET transition_count = transition_count - 1 WHERE reference = %(order)s",
+        "UPDATE orders_order SET transition_count = transition_count + 2 WHERE reference = %(order)s",
+    ):
+        assert refused(web, statement, order=order.reference) == "transition_out_of_step", statement
+
+    site.pay(order)
+    site.litecoin.mine(4)
+    site.scan("litecoin")
+    follow_deposits(chain="litecoin", at=site.now())
+    assert site.reload(order).state == states.EXCHANGING
