@@ -232,6 +232,7 @@ HEARTBEAT_LIMITS_S = {
     "deadlines": 45,  # what is overdue was looked for; every 10 s
     "reconcile": 1200,  # the books of an asset were held against its chain; every 3 minutes
     "publish": 45,  # committed transitions were numbered; every 2 s
+    "replacing": 300,  # a release began to take the place of another: so long may work be away, until that is over
 }
 SCAN_LIMIT_S = 30  # a scan that began longer ago says nothing about now to who wants to sell
 UNSENT_LIMIT_S = 120  # a payout that nobody has tried to sign, or that no node has taken, for longer: the lane stands

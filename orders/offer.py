@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
-from core.heartbeat import is_silent
+from core.heartbeat import grace_s, is_silent
 from core.models import Asset
 from core.money import Money
 from orders import policy
@@ -302,7 +302,7 @@ def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
         yield Pause(Reason.SET_ASIDE, asset, f"{side.set_aside} in quarantine")
     if is_silent(f"scan:{chain}", facts.ages):
         yield _silent(Reason.SCAN_SILENT, asset, f"scan:{chain}", facts)
-    if at - side.scan_started_at > timedelta(seconds=settings.SCAN_LIMIT_S):
+    if at - side.scan_started_at > timedelta(seconds=max(settings.SCAN_LIMIT_S, grace_s(facts.ages))):
         yield Pause(Reason.SCAN_OLD, asset, f"began {side.scan_started_at.isoformat()}")
     if is_silent(f"orders:{chain}", facts.ages):
         yield _silent(Reason.ORDERS_SILENT, asset, f"orders:{chain}", facts)
@@ -317,7 +317,7 @@ def _pauses_of_payouts(side: Side, facts: Facts, at: datetime) -> Iterator[Pause
     if is_silent(f"pay:{chain}", facts.ages):
         yield _silent(Reason.PAYOUTS_SILENT, asset, f"pay:{chain}", facts)
     waiting = min((since for since in (side.untried_since, side.unsent_since) if since), default=None)
-    if waiting and at - waiting > timedelta(seconds=settings.UNSENT_LIMIT_S):
+    if waiting and at - waiting > timedelta(seconds=max(settings.UNSENT_LIMIT_S, grace_s(facts.ages))):
         yield Pause(Reason.PAYOUTS_WAITING, asset, f"since {waiting.isoformat()}")
     if side.lane_since and at - side.lane_since > timedelta(seconds=settings.LANE_LIMIT_S):
         yield Pause(Reason.LANE_STUCK, asset, f"since {side.lane_since.isoformat()}")

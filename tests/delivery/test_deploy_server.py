@@ -66,9 +66,11 @@ def test_a_release_never_leaves_nobody_to_answer(serving):
     assert ("docker-compose up -d --no-deps --force-recreate app_next", "sha256:old") in calls[:replacing]
     asked = [call for call, _ in calls]
     order = (
+        "docker exec worker /entrypoint.sh manage replacing",
         "docker-compose stop worker_litecoin worker_ethereum",
         "docker-compose run --rm -T release",
         "docker-compose up -d --no-deps worker ",
+        "docker exec worker /entrypoint.sh manage replacing --over",
     )
     places = [next(at for at, call in enumerate(asked) if call.startswith(part)) for part in order]
     assert places == sorted(places)

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from core.assets import get_asset
 from core.errors import DomainError
+from core.heartbeat import grace_s
 from core.money import Money
 from core.snapshot import forget_all
 from nexchange import settings as published
@@ -78,6 +81,28 @@ def test_silent_work_pauses_what_needs_it_and_not_a_moment_sooner(work: str, pai
         for pair in ("ETHLTC", "LTCETH"):
             expected = [reason] if silent and pairs in ("both", pair) else []
             assert [code for code, _ in reasons(pair, with_age(facts, work, age))] == expected, (age, pair)
+
+
+def test_work_may_be_away_while_its_process_is_replaced_and_no_longer_than_published() -> None:
+    """A planned replacement lends its own limit to all work, for that long after its beginning, and nothing to a start."""
+    most = LIMITS["replacing"]
+    away = replace(read_facts(), ages=dict.fromkeys(read_facts().ages, most))
+    away = with_side(away, "LTC", scan_started_at=old(most, 0), untried_since=old(most, 0))
+    for age, sold in ((0, True), (most, True), (most + 1, False), (None, False)):
+        assert (reasons("ETHLTC", with_age(away, "replacing", age)) == []) is sold, age
+    late = with_age(with_age(away, "replacing", 0), "scan:litecoin", most + 1)
+    assert reasons("ETHLTC", late) == [("scan_silent", "LTC")]
+    assert reasons("ETHLTC", with_age(late, "scan:litecoin", None)) == [("scan_silent", "LTC")]
+
+
+def test_a_replacement_is_begun_and_over_by_command() -> None:
+    call_command("replacing", stdout=StringIO())
+    begun = read_facts().ages
+    assert grace_s(begun) == LIMITS["replacing"]
+    call_command("replacing", "--over", stdout=StringIO())
+    assert grace_s(read_facts().ages) == 0
+    call_command("replacing", stdout=StringIO())
+    assert grace_s(read_facts().ages) == LIMITS["replacing"]
 
 
 def test_whatever_must_be_noticed_within_ten_seconds_has_such_a_limit() -> None:

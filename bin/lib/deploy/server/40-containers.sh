@@ -155,4 +155,13 @@ check_starts() {
     done
 }
 
-stop_payers() { compose stop "${PAYERS[@]}"; }
+
+# stop_payers: what is sold meanwhile is paid when they are back, soon. A release that does not know the command has no limit
+# that the stop would pass.
+stop_payers() {
+    docker exec "$(container worker)" /entrypoint.sh manage replacing || printf '  not known to the release that serves\n'
+    compose stop "${PAYERS[@]}"
+}
+
+# payers_work: the limits of a site that is not being replaced count again; without this they do so by themselves, later.
+payers_work() { docker exec "$(container worker)" /entrypoint.sh manage replacing --over || true; }

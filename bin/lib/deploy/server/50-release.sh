@@ -34,6 +34,7 @@ deploy_here() {
     if [[ -n $OLD_IMAGE ]]; then replace_app; else first_app; fi
     step "the site through nginx" ask_site app
     step "workers, still" check_starts
+    step "the replacement is over" payers_work
     conclude
 }
 
@@ -159,6 +160,7 @@ go_back() {
             docker logs --tail 1000 "$(container app_next)" >"$STATE/app_next.log" 2>&1
             if [[ -z $kept ]]; then step "app_next ends" remove_next; fi
             step "workers, as before" start_workers
+            step "the replacement is over" payers_work
         fi
         if step "the site through nginx" ask_site app; then
             printf 'error: the deploy of commit %s failed (above); %s serves.\n' "$COMMIT" "$OLD_IMAGE" >&2
