@@ -35,8 +35,8 @@ write_parts() {
 
 # From the right, the first address that is none of these networks is who calls: what a caller wrote himself stands further left.
 believe_proxies() {
-    local network networks
-    read -ra networks <<<"${PROXY_NETWORKS//,/ }"
+    local network networks proxies=${PROXY_NETWORKS:-}
+    read -ra networks <<<"${proxies//,/ }"
     if ((${#networks[@]} == 0)); then return; fi
     for network in "${networks[@]}"; do
         [[ $network =~ ^[0-9a-fA-F.:]+(/[0-9]{1,3})?$ ]] || fail "PROXY_NETWORKS has '$network', which is no network." \
