@@ -7,50 +7,66 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 
-from mutate import report
-from mutate.covered import Coverage, measure
+from mutate import records, report
+from mutate.covered import NOT_FAST, measure
 from mutate.mutants import ROOT, Mutant, list_mutants, list_targets
 from mutate.planted import CONTROL, list_faults, list_jobs
+from mutate.records import Record, Survivor, survivor_of
 from mutate.run import KILLED, SURVIVED, TIMED_OUT, Job, Result, load_libraries, run_jobs
 
 # A fault may make its tests so many times slower, and so much, before it counts as noticed.
 SLACK, LEAST_S = 5, 30
+QUICK_S = 120
+DEAD = (KILLED, TIMED_OUT)
+LISTED = "listed"  # a survivor with a reason: not run in a sample
+UNPROVEN = "not run"  # killed by a test that also fails without any fault
 
 
 def main() -> int:
-    """Run what was asked for; 1 when a mutant survived that docs/MUTATION.md does not explain, with --strict."""
+    """Run what was asked for; 1 when a mutant survived that no file of tests/mutants explains, or a floor is broken."""
     asked = _arguments()
+    if asked.page:
+        records.PAGE.write_text(records.page_text())
+        return 0
     if asked.planted:
         return _plant(asked)
     paths = _choose_modules(asked)
     if not paths:
         print("nothing that is mutated has changed; --all takes every module, or name some")
         return 0
-    mutants = [mutant for path in paths for mutant in list_mutants(path)]
-    if asked.sample:
-        mutants = random.Random(asked.seed).sample(  # noqa: S311 -- a choice, no secret
-            mutants, min(asked.sample, len(mutants))
-        )
-    print(f"{len(mutants)} mutants of {len(paths)} modules; which test runs which line…", flush=True)
-    began = time.monotonic()
-    coverage = measure(asked.processes)
-    print(f"  known after {time.monotonic() - began:.0f} s", flush=True)
-    load_libraries()
+    return _mutate(asked, paths)
+
+
+def _mutate(asked: argparse.Namespace, paths: list[str]) -> int:
+    known = records.load()
+    mutants = _choose_mutants(asked, paths)
+    print(f"{len(mutants)} mutants of {len({m.path for m in mutants})} modules", flush=True)
     until = time.monotonic() + asked.hours * 3600
-    results = _run(mutants, coverage, asked.processes, until, asked.budget)
-    rows = _table(mutants, results)
-    survivors = [(m, results[m.name]) for m in mutants if m.name in results and results[m.name].outcome not in _DEAD]
-    for mutant, result in survivors:
-        before, after = mutant.shown()
-        print(f"{result.outcome}: {mutant.name}\n    - {before}\n    + {after}")
-    print("\n".join(rows))
-    report.keep(mutants, results)
-    return 0
+    results = _run(asked, mutants, known, until)
+    survivors = {m: survivor_of(m) for m in mutants if m.name in results and not _is_dead(results[m.name])}
+    unlisted = {m: one for m, one in survivors.items() if one not in _listed(known, m.path)}
+    for mutant, one in unlisted.items():
+        print(f"{results[mutant.name].outcome}: {mutant.name} in {one.function or 'the module'}")
+        print(f"    - {one.before}\n    + {one.after}")
+    print("\n".join(_table(mutants, results)))
+    if asked.record:
+        return _record(asked, mutants, results, survivors)
+    if unlisted:
+        print(
+            f"{len(unlisted)} survivors are listed in no file of tests/mutants: write the test that notices, or why none can"
+        )
+    return int(bool(unlisted))
 
 
-_DEAD = (KILLED, TIMED_OUT)
+def _is_dead(result: Result) -> bool:
+    return result.outcome in (*DEAD, LISTED, UNPROVEN)
+
+
+def _listed(known: dict[str, Record], path: str) -> dict[Survivor, Survivor]:
+    return {one: one for one in known[path].survivors if one.why} if path in known else {}
 
 
 def _plant(asked: argparse.Namespace) -> int:
@@ -64,7 +80,7 @@ def _plant(asked: argparse.Namespace) -> int:
     failed = 0
     print("| planted fault | what became of it | seconds |\n|---|---|--:|")
     for result in run_jobs(list_jobs(faults), processes=asked.processes, until=until):
-        expected = (SURVIVED,) if result.name == CONTROL else _DEAD
+        expected = (SURVIVED,) if result.name == CONTROL else DEAD
         said = result.outcome if result.outcome in expected else f"**{result.outcome}**"
         print(f"| {result.name} | {said} | {result.seconds:.0f} |", flush=True)
         if result.outcome not in expected:
@@ -79,7 +95,13 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="every module of the money path")
     parser.add_argument("--planted", action="store_true", help="the faults of tests/planted instead")
     parser.add_argument("--sample", type=int, default=0, metavar="N", help="only so many, chosen by --seed")
+    parser.add_argument(
+        "--each", type=int, default=0, metavar="N", help="only so many of each module, chosen by --seed"
+    )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--record", action="store_true", help="write what was found into tests/mutants")
+    parser.add_argument("--page", action="store_true", help="only write the tables of docs/MUTATION.md anew")
+    parser.add_argument("--anew", action="store_true", help="measure again which test runs which line")
     parser.add_argument("--hours", type=float, default=12, help="begin no further mutant after so long")
     parser.add_argument("--budget", type=float, default=20, help="seconds of tests for each mutant at the most")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
@@ -104,25 +126,121 @@ def _git(*command: str) -> list[str]:
     return said.stdout.splitlines()
 
 
-def _run(mutants: list[Mutant], coverage: Coverage, processes: int, until: float, budget_s: float) -> dict[str, Result]:
+def _choose_mutants(asked: argparse.Namespace, paths: list[str]) -> list[Mutant]:
+    by_module = [list_mutants(path) for path in paths]
+    if asked.each:
+        by_module = [_draw(mutants, asked.each, asked.seed) for mutants in by_module]
+    mutants = [mutant for some in by_module for mutant in some]
+    return _draw(mutants, asked.sample, asked.seed) if asked.sample else mutants
+
+
+def _draw(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:
+    return sorted(mutants, key=lambda mutant: mutant.rank(seed))[:number]
+
+
+def _run(asked: argparse.Namespace, mutants: list[Mutant], known: dict[str, Record], until: float) -> dict[str, Result]:
+    """Run the tests that are known to kill, then for what lives all those that run the line, and prove the killers."""
+    load_libraries()
+    results: dict[str, Result] = {}
+    if asked.sample:
+        for mutant in mutants:
+            if survivor_of(mutant) in _listed(known, mutant.path):
+                results[mutant.name] = Result(mutant.name, LISTED, 0)
+    waiting = [mutant for mutant in mutants if mutant.name not in results]
+    quick = {path: _quick_rounds(path, known.get(path)) for path in {mutant.path for mutant in waiting}}
+    if not asked.anew:
+        first = [mutant for mutant in waiting if quick[mutant.path]]
+        jobs = (Job(m.name, m.path, m.source(), quick[m.path], QUICK_S) for m in first)
+        found = _follow(run_jobs(jobs, processes=asked.processes, until=until), len(first))
+        results.update((name, result) for name, result in found.items() if result.outcome in DEAD)
+        waiting = [m for m in waiting if m.name not in results and (m.name in found or m not in first)]
+    if waiting and time.monotonic() < until:
+        print(f"{len(waiting)} more; which test runs which line…", flush=True)
+        began = time.monotonic()
+        coverage = measure(asked.processes, anew=asked.anew or asked.all)
+        print(f"  known after {time.monotonic() - began:.0f} s", flush=True)
+        until += time.monotonic() - began
+
+        def jobs_of_lines() -> Iterator[Job]:
+            for mutant in waiting:
+                rounds = coverage.tests_of(mutant.path, mutant.line, budget_s=asked.budget)
+                expected_s = sum(coverage.seconds.get(test, 0.0) for tests in rounds for test in tests)
+                yield Job(mutant.name, mutant.path, mutant.source(), rounds, LEAST_S + SLACK * expected_s)
+
+        results.update(_follow(run_jobs(jobs_of_lines(), processes=asked.processes, until=until), len(waiting)))
+    return _proven(results, asked.processes)
+
+
+def _quick_rounds(path: str, record: Record | None) -> list[list[str]]:
+    tests = record.existing_tests() if record else []
+    return [["-m", NOT_FAST, *tests]] if tests else []
+
+
+def _follow(found: Iterable[Result], number: int) -> dict[str, Result]:
     results: dict[str, Result] = {}
     began = said = time.monotonic()
-    for result in run_jobs(_jobs(mutants, coverage, budget_s), processes=processes, until=until):
+    for result in found:
         results[result.name] = result
         now = time.monotonic()
         if now - said >= 10:  # noqa: PLR2004 -- a line every ten seconds
             said = now
-            alive = sum(r.outcome not in _DEAD for r in results.values())
+            alive = sum(not _is_dead(r) for r in results.values())
             rate = (now - began) / len(results)
-            print(f"  {len(results)} of {len(mutants)}, {alive} alive, {rate:.1f} s each", flush=True)
+            print(f"  {len(results)} of {number}, {alive} alive, {rate:.1f} s each", flush=True)
     return results
 
 
-def _jobs(mutants: list[Mutant], coverage: Coverage, budget_s: float) -> Iterable[Job]:
+def _proven(results: dict[str, Result], processes: int) -> dict[str, Result]:
+    """Return the results without the kills of tests that fail without any fault, too."""
+    killers = sorted({result.killer for result in results.values() if result.outcome == KILLED and result.killer})
+    path = "core/money.py"
+    text = (ROOT / path).read_text()
+    jobs = [Job(killer, path, text, [[killer]], LEAST_S * SLACK) for killer in killers]
+    whole = Job("all", path, text, [killers], LEAST_S * SLACK)
+    if not killers or all(r.outcome == SURVIVED for r in run_jobs([whole], processes=1, until=time.monotonic() + 1)):
+        return results
+    guilty = {
+        result.name
+        for result in run_jobs(jobs, processes=processes, until=time.monotonic() + 3600)
+        if result.outcome != SURVIVED
+    }
+    for test in sorted(guilty):
+        print(f"  {test} fails without any fault: what it killed does not count")
+    return {
+        name: Result(name, UNPROVEN, result.seconds) if result.killer in guilty else result
+        for name, result in results.items()
+    }
+
+
+def _record(
+    asked: argparse.Namespace, mutants: list[Mutant], results: dict[str, Result], survivors: dict[Mutant, Survivor]
+) -> int:
+    """Write a file for each module of which all that was drawn has been run; 1 when one fell below its floor."""
+    known = records.load()
+    killers: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
-        rounds = coverage.tests_of(mutant.path, mutant.line, budget_s=budget_s)
-        expected_s = sum(coverage.seconds.get(test, 0.0) for tests in rounds for test in tests)
-        yield Job(mutant.name, mutant.path, mutant.source(), rounds, LEAST_S + SLACK * expected_s)
+        if mutant.name in results and results[mutant.name].killer:
+            killers[mutant.path][results[mutant.name].killer] += 1
+    broken = 0
+    for path in sorted({mutant.path for mutant in mutants}):
+        drawn = [mutant for mutant in mutants if mutant.path == path]
+        run = [m for m in drawn if m.name in results and results[m.name].outcome != UNPROVEN]
+        if len(run) < len(drawn):
+            print(f"{path}: {len(drawn) - len(run)} were not run, so nothing is written")
+            continue
+        old = known.get(path)
+        every = len(list_mutants(path))
+        day = str(datetime.now(tz=UTC).date())  # noqa: TID251 -- a date on a page
+        killed = sum(results[m.name].outcome in DEAD for m in run)
+        fresh = Record(path, day, every, len(run), killed, 0, records.choose_tests(killers, path, old))
+        if old and fresh.percent < old.floor:
+            print(f"error: {path}: {fresh.percent} % are killed, its floor is {old.floor}. The survivors are above.")
+            broken += 1
+            continue
+        alive = [one for mutant, one in survivors.items() if mutant.path == path]
+        records.merge(old, fresh, alive, whole=len(run) == every).save()
+    records.PAGE.write_text(records.page_text())
+    return int(broken > 0)
 
 
 def _table(mutants: list[Mutant], results: dict[str, Result]) -> list[str]:

@@ -1,17 +1,20 @@
-"""Which fast tests run which line, and how long each takes: measured once for a state of the tree."""
+"""Which fast tests run which line, and how long each takes: measured once, and again for what has changed since."""
 
 import ast
+import difflib
 import hashlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from mutate.mutants import ROOT, list_targets
 
 STATE = ROOT / "var" / "mutate"
-TESTED = ("tests",)
+MAP = STATE / "covered.json"
+TESTED = "tests"
 NOT_FAST = "not node and not browser and not slow and not docker"
 # They test the delivery and the suite, never a line of the money path, and take their time.
 IGNORED = ("tests/delivery", "tests/browser", "tests/house", "tests/demo")
@@ -79,31 +82,71 @@ def _parse(path: str) -> ast.Module:
     return _trees[path]
 
 
-def fingerprint() -> str:
-    """Hash the code that is tested and the tests."""
-    digest = hashlib.sha256()
-    for package in (*PACKAGES, *TESTED):
-        for file in sorted((ROOT / package).rglob("*.py")):
-            digest.update(str(file).encode() + file.read_bytes())
-    return digest.hexdigest()[:16]
+def measure(processes: int, *, anew: bool = False) -> Coverage:
+    """Return what is known, after running the fast tests: all of them at first, later those whose files have changed.
 
-
-def measure(processes: int) -> Coverage:
-    """Return the coverage of this state of the tree; runs the fast tests unless it is known. Raises: RuntimeError."""
+    Lines that moved are followed. What an older measure does not know only makes a mutant look alive. Raises: RuntimeError.
+    """
     STATE.mkdir(parents=True, exist_ok=True)
-    kept = STATE / f"covered-{fingerprint()}.json"
-    if not kept.exists():
-        for old in STATE.glob("covered-*.json"):
-            old.unlink()
-        kept.write_text(json.dumps(_run(processes)))
-    found = json.loads(kept.read_text())
+    known: dict[str, Any] = json.loads(MAP.read_text()) if MAP.exists() and not anew else {}
+    files = _hash_tests()
+    changed = sorted(path for path, digest in files.items() if known.get("files", {}).get(path) != digest)
+    if changed or not known:
+        gone = {path for path in known.get("files", {}) if path not in files} | set(changed)
+        known = _merge(known, _run(processes, changed if known else []), gone)
+        MAP.write_text(json.dumps({**known, "files": files}))
     return Coverage(
-        {path: {int(n): tests for n, tests in lines.items()} for path, lines in found["lines"].items()},
-        found["seconds"],
+        {path: {int(n): tests for n, tests in lines.items()} for path, lines in _followed(known).items()},
+        known["seconds"],
     )
 
 
-def _run(processes: int) -> dict[str, object]:
+def _hash_tests() -> dict[str, str]:
+    found = {str(file.relative_to(ROOT)): file for file in sorted((ROOT / TESTED).rglob("test_*.py"))}
+    return {
+        path: hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+        for path, file in found.items()
+        if not path.startswith(tuple(f"{folder}/" for folder in IGNORED))
+    }
+
+
+def _followed(known: dict[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """Return the lines by today's numbers; a new line belongs to whoever runs the one before it."""
+    found = {}
+    for path, lines in known["lines"].items():
+        old, new = known["texts"][path].splitlines(), _lines_of(path)
+        if old == new:
+            found[path] = lines
+            continue
+        moved: dict[str, list[str]] = {}
+        for _tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+            for number in range(c, d):
+                here = lines.get(str(min(a + number - c, max(b - 1, a - 1, 0)) + 1))
+                if here:
+                    moved[str(number + 1)] = here
+        found[path] = moved
+    return found
+
+
+def _lines_of(path: str) -> list[str]:
+    file = ROOT / path
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def _merge(known: dict[str, Any], found: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+    if not known:
+        return found
+    lines: dict[str, dict[str, list[str]]] = found["lines"]
+    for path, old in _followed(known).items():
+        here = lines.setdefault(path, {})
+        for number, tests in old.items():
+            kept = {test for test in tests if test.partition("::")[0] not in gone}
+            here[number] = sorted({*here.get(number, ()), *kept})
+    seconds = {test: s for test, s in known["seconds"].items() if test.partition("::")[0] not in gone}
+    return {**found, "lines": lines, "seconds": {**seconds, **found["seconds"]}}
+
+
+def _run(processes: int, files: list[str]) -> dict[str, Any]:
     from coverage import CoverageData  # noqa: PLC0415 -- only needed here
 
     data, times = STATE / "coverage.data", STATE / "times.json"
@@ -112,24 +155,28 @@ def _run(processes: int) -> dict[str, object]:
     command = [
         *(sys.executable, "-m", "pytest", "-q", "-p", "mutate.times", "-m", NOT_FAST, f"--numprocesses={processes}"),
         *("--dist=worksteal", "--cov", f"--cov-config={config}", "--cov-context=test", "--cov-report="),
-        *(f"--ignore={folder}" for folder in IGNORED),
-        *TESTED,
+        *(files or [TESTED, *(f"--ignore={folder}" for folder in IGNORED)]),
     ]
     env = {**_environment(), "MUTATE_TIMES": str(times)}
     with (STATE / "measure.log").open("w") as log:
         status = subprocess.run(command, cwd=ROOT, env=env, stdout=log, stderr=log, check=False).returncode
-    if status not in (0, 1):
+    if status not in (0, 1, 5):
         raise RuntimeError(f"the fast tests did not run; see {STATE / 'measure.log'}")
     said = json.loads(times.read_text())
     failed = set(said["failed"])
     covered = CoverageData(basename=str(data))
     covered.read()
-    lines: dict[str, dict[int, list[str]]] = {}
+    lines: dict[str, dict[str, list[str]]] = {}
     for path in list_targets():
         contexts = covered.contexts_by_lineno(str(ROOT / path))
         names = {line: {name.rpartition("|")[0] for name in found} - {""} - failed for line, found in contexts.items()}
-        lines[path] = {line: sorted(tests) for line, tests in names.items() if tests}
-    return {"lines": lines, "seconds": said["seconds"], "failed": sorted(failed)}
+        lines[path] = {str(line): sorted(tests) for line, tests in names.items() if tests}
+    return {
+        "lines": lines,
+        "seconds": said["seconds"],
+        "failed": sorted(failed),
+        "texts": {path: (ROOT / path).read_text() for path in lines},
+    }
 
 
 def _environment() -> dict[str, str]:

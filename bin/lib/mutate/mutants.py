@@ -1,6 +1,8 @@
 """The mutants of a module: what Cosmic Ray's operators make of its text, without those that no test could tell apart."""
 
 import ast
+import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,17 +34,29 @@ SHORTEST_CUT = 40
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One fault: the `occurrence`-th place of an operator in the file `path` (relative), which begins at `line`."""
+    """One fault: the `occurrence`-th place of an operator in the file `path` (relative), which begins at `line`.
+
+    `function` is where it stands, empty at the top of the module; `alike` counts the same operator's faults in the same
+    words there. Neither moves with the lines, so they say which fault it is after the module has changed elsewhere.
+    """
 
     path: str
     operator: str
     occurrence: int
     line: int
     column: int
+    function: str = ""
+    words: str = ""
+    alike: int = 0
 
     @property
     def name(self) -> str:
         return f"{self.path}:{self.line}:{self.column} {self.operator}#{self.occurrence}"
+
+    def rank(self, seed: int) -> str:
+        """Return a number for a draw: a change of the code elsewhere leaves it, so that it changes few of those drawn."""
+        said = (str(seed), self.path, self.function, self.operator, self.words, str(self.alike))
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
     def source(self) -> str:
         """Return the module's text with the fault in it."""
@@ -73,16 +87,38 @@ def list_mutants(path: str) -> list[Mutant]:
 
 def find_mutants(path: str, text: str) -> list[Mutant]:
     """List the mutants of a text that stands, or would stand, at `path`."""
-    left_out = set(_left_out(ast.parse(text)))
-    tree = get_ast(text)
-    nodes = list(ast_nodes(tree))
+    parsed = ast.parse(text)
+    left_out = set(_left_out(parsed))
+    functions = _functions(parsed)
+    lines = text.splitlines()
+    nodes = list(ast_nodes(get_ast(text)))
     mutants = []
     for name, operator in OPERATORS.items():
+        alike: Counter[tuple[str, str]] = Counter()
         positions = (position for node in nodes for position in operator.mutation_positions(node))
         for occurrence, ((line, column), _end) in enumerate(positions):
-            if (line, column) not in left_out:
-                mutants.append(Mutant(path, name, occurrence, line, column))
+            place = (functions.get(line, ""), lines[line - 1].strip())
+            if (line, column) not in left_out and not _is_bare_star(text, line, column):
+                mutants.append(Mutant(path, name, occurrence, line, column, *place, alike[place]))
+                alike[place] += 1
     return sorted(mutants, key=lambda m: (m.line, m.column, m.operator, m.occurrence))
+
+
+def _functions(tree: ast.Module) -> dict[int, str]:
+    """Return the dotted name of the innermost function or class by the number of each line in one."""
+    found: dict[int, str] = {}
+
+    def walk(node: ast.AST, name: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            inner = name
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                inner = f"{name}.{child.name}".lstrip(".")
+                first = min([child.lineno, *(decorator.lineno for decorator in child.decorator_list)])
+                found.update(dict.fromkeys(range(first, (child.end_lineno or first) + 1), inner))
+            walk(child, inner)
+
+    walk(tree, "")
+    return found
 
 
 def _left_out(tree: ast.Module) -> Iterator[tuple[int, int]]:
@@ -119,6 +155,11 @@ def _idle_parts(node: ast.AST) -> Iterator[ast.AST]:
         yield node.value
     elif isinstance(node, ast.Subscript) and (_is_cut(node.slice) or _is_only_column(node)):
         yield node.slice
+
+
+def _is_bare_star(text: str, line: int, column: int) -> bool:
+    """Say whether this `*` parts the arguments that are only given by name: in its place an operator is no Python."""
+    return text.splitlines()[line - 1][column : column + 2] in ("*,", "*)")
 
 
 def _is_cut(part: ast.expr) -> bool:

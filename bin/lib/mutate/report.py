@@ -1,22 +1,19 @@
-"""What a run of mutants found, as a table for people and as a file that docs/MUTATION.md is made from."""
+"""What a run of mutants found, as a table for people."""
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-from mutate.covered import STATE
-from mutate.mutants import Mutant
-from mutate.run import KILLED, SURVIVED, TIMED_OUT, UNCOVERED, Result
+from mutate.run import KILLED, SURVIVED, TIMED_OUT, UNCOVERED
 
 COLUMNS = (KILLED, TIMED_OUT, SURVIVED, UNCOVERED)
-RESULTS = STATE / "results.json"
+BESIDE = ("listed", "not run")
 
 
 def table(counts: Mapping[str, Counter[str]]) -> list[str]:
     """Return a Markdown table of modules with what became of their mutants, and the sum."""
     rows = [
-        "| module | mutants | killed | timed out | survived | uncovered | killed % |",
-        "|---|--:|--:|--:|--:|--:|--:|",
+        "| module | mutants | killed | timed out | survived | uncovered | killed % | listed | not run |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     total: Counter[str] = Counter()
     for path in sorted(counts):
@@ -29,19 +26,5 @@ def _row(name: str, count: Counter[str]) -> str:
     run = sum(count[column] for column in COLUMNS)
     dead = count[KILLED] + count[TIMED_OUT]
     share = f"{100 * dead / run:.0f}" if run else "–"
-    return f"| {name} | {run} | {' | '.join(str(count[column]) for column in COLUMNS)} | {share} |"
-
-
-def keep(mutants: Iterable[Mutant], results: Mapping[str, Result]) -> None:
-    """Add these results to those of earlier runs; a module's own are replaced by its newer ones."""
-    known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    for mutant in mutants:
-        if mutant.name in results:
-            before, after = mutant.shown()
-            known[mutant.name] = {
-                "path": mutant.path,
-                "outcome": results[mutant.name].outcome,
-                "from": before,
-                "to": after,
-            }
-    RESULTS.write_text(json.dumps(known, indent=1))
+    beside = " | ".join(str(count[column]) for column in BESIDE)
+    return f"| {name} | {run} | {' | '.join(str(count[column]) for column in COLUMNS)} | {share} | {beside} |"

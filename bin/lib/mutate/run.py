@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
@@ -21,7 +22,9 @@ from mutate.covered import STATE
 from mutate.mutants import ROOT
 
 KILLED, SURVIVED, TIMED_OUT, UNCOVERED = "killed", "survived", "timed out", "uncovered"
-NO_TESTS, NOT_BEGUN = 5, 99  # pytest's word for "none was collected"; a child that did not even reach pytest
+# pytest's words for "called wrongly" and "none was collected"; a child that did not even reach pytest; one in which the
+# faulty module could not be imported.
+MISUSED, NO_TESTS, NOT_BEGUN, NOT_IMPORTED = 4, 5, 99, 98
 # Slow to load and the same for all: what the tests import of others' packages.
 LIBRARIES = (
     *("celery", "django.core.management", "django.db.backends.postgresql.base", "django.forms", "django.test"),
@@ -49,6 +52,15 @@ class Result:
     outcome: str
     seconds: float
     said: str = ""
+
+    @property
+    def killer(self) -> str:
+        """The first test that noticed, without its case; empty when the module could not even be imported."""
+        for line in self.said.splitlines():
+            word, _, rest = line.partition(" ")
+            if word in ("FAILED", "ERROR") and "::" in rest:
+                return rest.partition(" - ")[0].partition("[")[0].strip()
+        return ""
 
 
 class _Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -132,6 +144,8 @@ class _Place:
         code = os.waitstatus_to_exitcode(status)
         if code == NO_TESTS:
             raise RuntimeError(f"{self.job.name}: none of its tests exists:\n{self._text()}")
+        if code == MISUSED and not self._is_from_fault():
+            raise RuntimeError(f"{self.job.name}: pytest was not called rightly:\n{self._text()}")
         if code == NOT_BEGUN:
             raise RuntimeError(f"{self.job.name}: its tests were not begun:\n{self._text()}")
         if code == 0 and self.rounds:
@@ -144,6 +158,10 @@ class _Place:
         result = Result(self.job.name, outcome, spent_s, self._text())
         self.job = None
         return result
+
+    def _is_from_fault(self) -> bool:
+        assert self.job is not None  # noqa: S101 -- the caller looked
+        return self.job.path in self._text()  # it stands in the traceback of a conftest that could not be imported
 
     def _text(self) -> str:
         return self.said.read_text(errors="replace")[-4000:]
@@ -172,6 +190,10 @@ def _start(job: Job, tests: list[str], database: str, place: int, said: Path) ->
         sys.meta_path.insert(0, _Replaced(job.path, job.source))
         sys.dont_write_bytecode = True
         status = _test(tests)
+    except BaseException as error:  # noqa: BLE001 -- whatever an import may raise
+        traceback.print_exc()
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        status = NOT_IMPORTED if str(ROOT / job.path) in files else NOT_BEGUN
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
