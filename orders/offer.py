@@ -333,13 +333,25 @@ def _bounds(terms: Terms, room: Room) -> Limits:
     floor_get = Money(_up(max(get_asset.minimum_minor, get_asset.quote_step), get_asset.quote_step), get_asset)
     from_get = price_get(floor_get, terms).send
     min_send = max(Money(_up(send_asset.minimum_minor, send_asset.quote_step), send_asset), from_get, key=_minor)
-    min_get = max(price_send(min_send, terms).get, floor_get, key=_minor)
+    min_get = _least_get(max(price_send(min_send, terms).get, floor_get, key=_minor), min_send, terms)
     ceiling = min(room.most_get, get_asset.maximum_minor)
     by_reserve = Money(ceiling // get_asset.quote_step * get_asset.quote_step, get_asset)
     own_max = Money(send_asset.maximum_minor // send_asset.quote_step * send_asset.quote_step, send_asset)
     max_get = min(by_reserve, price_send(own_max, terms).get, key=_minor)
-    max_send = min(own_max, price_get(max_get, terms).send, key=_minor) if max_get.minor else Money(0, send_asset)
+    max_send = min(own_max, _most_send(max_get, terms), key=_minor) if max_get.minor else Money(0, send_asset)
     return Limits(min_send=min_send, max_send=max_send, min_get=min_get, max_get=max_get)
+
+
+def _least_get(get: Money, min_send: Money, terms: Terms) -> Money:
+    """Return `get`, or a step more when less than `min_send` would pay for it: the price was rounded down to a step."""
+    return get if price_get(get, terms).send >= min_send else Money(get.minor + get.asset.quote_step, get.asset)
+
+
+def _most_send(max_get: Money, terms: Terms) -> Money:
+    """Return the most to send that gets no more than `max_get`: what pays for it, or a step less when that gets more."""
+    send = price_get(max_get, terms).send
+    over = price_send(send, terms).get > max_get
+    return Money(send.minor - send.asset.quote_step, send.asset) if over else send
 
 
 def _minor(money: Money) -> int:
