@@ -111,6 +111,8 @@ RIGHTS: dict[str, dict[str, str]] = {
         "operator": "S I U(lifted_at lifted_by lifted_because)",
     },
     "wallets_reconciliation": {"web": "S", "worker": "S", "chain": "S I U", "operator": "S"},
+    # What each signer says of its ceilings: believed by whoever sells, so written by none of them.
+    "wallets_signerroom": {"web": "S", "worker": "S", "chain": "S", "signer": "S I U", "operator": "S"},
     "wallets_housemovement": {
         "web": "S",
         "worker": "S",

@@ -227,7 +227,7 @@ HEARTBEAT_LIMITS_S = {
     "scan": 9,  # a chain was read to its tip, mempool included; every 2 s
     "orders": 9,  # the orders of a chain were moved on; every 2 s
     "pay": 9,  # what a chain had to pay was signed and sent, by a signer that answers; every 2 s
-    "signer": 15,  # a network's signer has answered, or waited for the next request; every 2 s
+    "signer": 9,  # a network's signer has answered, or waited for the next request, and told its ceilings; every 2 s
     "prices": 30,  # a round of prices was stored; every 10 s
     "deadlines": 45,  # what is overdue was looked for; every 10 s
     "reconcile": 1200,  # the books of an asset were held against its chain; every 3 minutes

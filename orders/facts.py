@@ -36,6 +36,20 @@ _FACTS = f"""
 
 
 @dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What a network's signer lets go without a person, as it last said, in minor units; `asked`: what waits to be signed.
+
+    `payout`: one payment, fee cap included, at the most. What is left is never below zero.
+    """
+
+    payout: int
+    hour_left: int
+    day_left: int
+    funded_left: Mapping[str, int]
+    asked: int
+
+
+@dataclass(frozen=True, slots=True)
 class Side:
     """What is known of one asset. Amounts in minor units; `coins` are the free ones, largest first, at most 20.
 
@@ -44,6 +58,7 @@ class Side:
 
     asset: Asset
     free: int
+    promised: int  # all open promises together
     unfunded: int  # promised to orders nobody has paid for yet
     scanned: bool  # a node was ever read
     problem: str
@@ -54,8 +69,23 @@ class Side:
     untried_since: datetime | None
     unsent_since: datetime | None
     lane_since: datetime | None
+    ceilings: Ceilings | None  # None: its signer has never said
     client_open: int  # promised to the client asked about, in this asset
     client_count: int  # how many open promises that client has, in all assets together
+
+    def left_to_sign(self, funding: str) -> int | None:
+        """Return how much more may be promised before an hour or a day of the signer is used up; may be negative.
+
+        What waits for its signature and every open promise count against it, also against the hour of `funding`, the network
+        that is paid in. None while the signer has never said what it lets go.
+        """
+        said = self.ceilings
+        if said is None:
+            return None
+        spans = [said.hour_left, said.day_left]
+        if funding != self.asset.network:
+            spans.append(said.funded_left.get(funding, 0))
+        return min(spans) - said.asked - self.promised
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +129,7 @@ def _side(
     return Side(
         asset=Asset(**fields),
         free=coins - int(promised["open"]),
+        promised=int(promised["open"]),
         unfunded=int(promised["unfunded"]),
         scanned=bool(chain.get("identity")),
         problem=str(chain.get("problem") or ""),
@@ -109,8 +140,21 @@ def _side(
         untried_since=_instant(chain.get("untried_since")),
         unsent_since=_instant(chain.get("unsent_since")),
         lane_since=_instant(chain.get("lane_since")),
+        ceilings=_ceilings(chain.get("signer"), chain.get("asked")),
         client_open=int(client["minor"]),
         client_count=int(client["count"]),
+    )
+
+
+def _ceilings(row: Any, asked: Any) -> Ceilings | None:
+    if row is None:
+        return None
+    return Ceilings(
+        payout=int(row["payout_minor"]),
+        hour_left=int(row["hour_left_minor"]),
+        day_left=int(row["day_left_minor"]),
+        funded_left={name: int(minor) for name, minor in row["funded_left"].items()},
+        asked=int(asked or 0),
     )
 
 

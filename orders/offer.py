@@ -4,26 +4,23 @@
 database, under the caller's locks, when an order is opened.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
-from core.heartbeat import grace_s, is_silent
 from core.models import Asset
 from core.money import Money
 from orders import policy
 from orders.facts import Facts, Side, get_facts, read_facts
-from orders.pauses import WORDS, Pause, Reason
+from orders.pauses import WORDS, Pause, find_pauses
 from orders.pricing import Terms, customer_rate, price_get, price_send
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
 from wallets.chains.coin_choice import most_payable
 from wallets.chains.registry import has_outputs
-from wallets.freeze import ALL, funded_from
 from wallets.paying.fees import expected_fee, fee_cap
 
 
@@ -62,6 +59,15 @@ class ReservePromised(DomainError):
     )
 
 
+class CeilingReached(DomainError):
+    """Larger than what a signer lets go by itself now: it would be paid only once a person has approved it."""
+
+    code = "ceiling_reached"
+    message = _(
+        "We pay out at most %(most)s %(asset)s by ourselves at the moment. Try a smaller amount or come back within the hour."
+    )
+
+
 class TooManyOpenOrders(DomainError):
     code = "too_many_open_orders"
     message = _("You have too many open orders, or too large ones. Pay one of them or wait until it expires.")
@@ -96,7 +102,10 @@ class Offer:
         return not self.pauses and not self.limits.closed
 
     def require_open(self) -> None:
-        """Refuse a pair that cannot be sold, for its true cause. Raises: PairPaused, LiquidityShort, ReservePromised."""
+        """Refuse a pair that cannot be sold, for its true cause.
+
+        Raises: PairPaused, LiquidityShort, CeilingReached, ReservePromised.
+        """
         self.require_unpaused()
         if self.limits.closed:
             self.room.refuse(self.limits.min_get.minor)
@@ -111,13 +120,15 @@ class Offer:
 class Room:
     """How much one more order may be promised of an asset, fee cap included, in minor units, and what bounds it.
 
-    `coins`: what the books have and coin choice can pay; `small` and `large`: what promises leave to a small order and to
-    any other; `small_get`: up to which payout an order is small.
+    `coins`: what the books have and coin choice can pay; `signable`: what the signer lets go without a person, None while it
+    has never said; `small` and `large`: what promises leave to a small order and to any other; `small_get`: up to which
+    payout an order is small.
     """
 
     asset: Asset
     cap: int
     coins: int
+    signable: int | None
     small: int
     large: int
     small_get: int
@@ -125,15 +136,20 @@ class Room:
     @property
     def most_get(self) -> int:
         """Return the largest payout that fits, fee cap left out; 0 when none does."""
-        large = min(self.coins, self.large) - self.cap
-        small = min(self.coins, self.small) - self.cap
+        there = self.coins if self.signable is None else min(self.coins, self.signable)
+        large = min(there, self.large) - self.cap
+        small = min(there, self.small) - self.cap
         return max(large, min(small, self.small_get), 0)
 
     def refuse(self, get_minor: int) -> None:
-        """Refuse a payout that does not fit. Raises: LiquidityShort, ReservePromised."""
+        """Refuse a payout that does not fit. Raises: LiquidityShort, CeilingReached, ReservePromised."""
         need = get_minor + self.cap
         if need > self.coins:
             raise LiquidityShort(asset=self.asset.code)
+        if self.signable is not None and need > self.signable:
+            raise CeilingReached(
+                asset=self.asset.code, most=Money(max(self.signable - self.cap, 0), self.asset).format()
+            )
         if need > (self.small if get_minor <= self.small_get else self.large):
             raise ReservePromised(asset=self.asset.code)
 
@@ -204,7 +220,7 @@ def read_offer(pair: Pair, *, client_ref: str, at: datetime) -> tuple[Offer, Sid
 def check_promise(offer: Offer, side: Side, *, get: Money, client_ref: str) -> None:
     """Do nothing when `get` may be promised to one more order of this client; pure.
 
-    Raises: PairPaused, LiquidityShort, ReservePromised, TooManyOpenOrders.
+    Raises: PairPaused, LiquidityShort, CeilingReached, ReservePromised, TooManyOpenOrders.
     """
     offer.require_unpaused()
     if side.client_count >= settings.PROMISES_PER_CLIENT:
@@ -220,16 +236,18 @@ def check_promise(offer: Offer, side: Side, *, get: Money, client_ref: str) -> N
 def room_of(pair: Pair, side: Side) -> Room:
     """Return how much of the base one more order may be promised; pure.
 
-    A fixed rate is a free option until it is paid for: unfunded promises together may hold a share of the coins, and of
-    one pair at most its cap; the last part of that is left to small orders.
+    A fixed rate is a free option until it is paid for: unfunded promises together may hold a share of what can be paid out
+    now, by coins and by the signer's ceilings, and of one pair at most its cap; the last part of that is left to small orders.
     """
     asset = side.asset
     cap = _fees(side).cap.minor
     coins = max(side.free, 0)
+    left = side.left_to_sign(pair.quote.network)
+    free = side.free if left is None else min(side.free, left)
     if has_outputs(asset.network):
         rate = max(asset.fee_rate_floor_minor, side.fee_rate_minor)
         coins = min(coins, most_payable(side.coins, fee_cap_minor=cap, rate_minor=rate) + cap)
-    promisable = max(side.free + side.unfunded, 0) * settings.PROMISED_SHARE_PERCENT // 100
+    promisable = max(free + side.unfunded, 0) * settings.PROMISED_SHARE_PERCENT // 100
     if pair.unfunded_cap_minor is not None:
         promisable = min(promisable, pair.unfunded_cap_minor)
     kept = promisable * policy.KEPT_FOR_SMALL_PERCENT // 100
@@ -237,6 +255,7 @@ def room_of(pair: Pair, side: Side) -> Room:
         asset=asset,
         cap=cap,
         coins=coins,
+        signable=None if left is None or side.ceilings is None else max(min(left, side.ceilings.payout), 0),
         small=promisable - side.unfunded,
         large=promisable - kept - side.unfunded,
         small_get=asset.minimum_minor * policy.SMALL_ORDER_MINIMUMS,
@@ -264,68 +283,6 @@ def read_fees(asset: Asset) -> Fees:
 
 def _fees(side: Side) -> Fees:
     return Fees(expected_fee(side.asset, side.fee_rate_minor), fee_cap(side.asset, side.fee_rate_minor))
-
-
-def find_pauses(pair: Pair, facts: Facts, *, at: datetime) -> Iterator[Pause]:
-    """Yield every cause that keeps `pair` from being sold, the gravest first; pure."""
-    yield from _pauses_of_site(facts)
-    for code in (pair.base_id, pair.quote_id):
-        if code in facts.sides:
-            yield from _pauses_of_chain(facts.sides[code], facts, at)
-    if pair.base_id in facts.sides:
-        yield from _pauses_of_payouts(facts.sides[pair.base_id], facts, at)
-    if funded_from(pair.quote_id) in facts.frozen:
-        yield Pause(Reason.FUNDING_FROZEN, pair.quote_id)
-
-
-def _pauses_of_site(facts: Facts) -> Iterator[Pause]:
-    if abs(facts.clock_off_s) > settings.CLOCK_LIMIT_S:
-        yield Pause(Reason.CLOCK, ALL, f"{facts.clock_off_s:+.1f} s")
-    works = {
-        "default": Reason.WORKER_SILENT,
-        "prices": Reason.PRICES_SILENT,
-        "deadlines": Reason.DEADLINES_SILENT,
-        "publish": Reason.EVENTS_SILENT,
-    }
-    yield from (_silent(reason, ALL, name, facts) for name, reason in works.items() if is_silent(name, facts.ages))
-
-
-def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
-    """Both sides' chains must be read: deposits of the one, payouts of the other."""
-    asset, chain = side.asset.code, side.asset.network
-    if side.problem:
-        yield Pause(Reason.NODE_PROBLEM, asset, side.problem)
-    if not side.scanned or side.scan_started_at is None:
-        yield Pause(Reason.NEVER_SCANNED, asset)
-        return
-    if side.set_aside:
-        yield Pause(Reason.SET_ASIDE, asset, f"{side.set_aside} in quarantine")
-    if is_silent(f"scan:{chain}", facts.ages):
-        yield _silent(Reason.SCAN_SILENT, asset, f"scan:{chain}", facts)
-    if at - side.scan_started_at > timedelta(seconds=max(settings.SCAN_LIMIT_S, grace_s(facts.ages))):
-        yield Pause(Reason.SCAN_OLD, asset, f"began {side.scan_started_at.isoformat()}")
-    if is_silent(f"orders:{chain}", facts.ages):
-        yield _silent(Reason.ORDERS_SILENT, asset, f"orders:{chain}", facts)
-    if is_silent(f"reconcile:{asset}", facts.ages):
-        yield _silent(Reason.UNRECONCILED, asset, f"reconcile:{asset}", facts)
-
-
-def _pauses_of_payouts(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
-    asset, chain = side.asset.code, side.asset.network
-    if {ALL, asset} & facts.frozen:
-        yield Pause(Reason.FROZEN, asset, ", ".join(sorted({ALL, asset} & facts.frozen)))
-    if is_silent(f"pay:{chain}", facts.ages):
-        yield _silent(Reason.PAYOUTS_SILENT, asset, f"pay:{chain}", facts)
-    waiting = min((since for since in (side.untried_since, side.unsent_since) if since), default=None)
-    if waiting and at - waiting > timedelta(seconds=max(settings.UNSENT_LIMIT_S, grace_s(facts.ages))):
-        yield Pause(Reason.PAYOUTS_WAITING, asset, f"since {waiting.isoformat()}")
-    if side.lane_since and at - side.lane_since > timedelta(seconds=settings.LANE_LIMIT_S):
-        yield Pause(Reason.LANE_STUCK, asset, f"since {side.lane_since.isoformat()}")
-
-
-def _silent(reason: Reason, asset: str, name: str, facts: Facts) -> Pause:
-    age = facts.ages.get(name)
-    return Pause(reason, asset, f"{name}: " + ("never" if age is None else f"{age:.0f} s ago"))
 
 
 def _bounds(terms: Terms, room: Room) -> Limits:

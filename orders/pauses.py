@@ -1,13 +1,23 @@
-"""Why an asset is not sold just now: stable codes, and their words for customers.
+"""Why an asset is not sold just now: what pauses it, as stable codes with their words for customers.
 
 The words say what concerns a customer; what exactly is wrong is for the operator (`manage.py offer`, /health/ details).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 
+from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+from core.heartbeat import grace_s, is_silent
+from core.money import Money
+from orders.facts import Facts, Side
+from ticker.models import Pair
+from wallets.freeze import ALL, funded_from
+from wallets.paying.fees import fee_cap
 
 
 class Reason(StrEnum):
@@ -25,6 +35,8 @@ class Reason(StrEnum):
     SCAN_OLD = "scan_old"  # the last finished scan began too long ago
     ORDERS_SILENT = "orders_silent"  # the orders of the chain are not moved on
     PAYOUTS_SILENT = "payouts_silent"  # nothing signs and sends
+    SIGNER_SILENT = "signer_silent"  # the process with the keys takes no turns, or its journal has lost lines
+    CEILING = "ceiling_reached"  # the signer lets go less than the least order before a person approves it
     PAYOUTS_WAITING = "payouts_waiting"  # the oldest payout waits too long to be signed or taken by a node
     LANE_STUCK = "lane_stuck"  # the lowest nonce is not mined, and what follows waits behind it
     FROZEN = "payouts_frozen"
@@ -48,6 +60,8 @@ WORDS: dict[Reason, Promise] = {
     Reason.SCAN_OLD: _ASKED,
     Reason.ORDERS_SILENT: _INSIDE,
     Reason.PAYOUTS_SILENT: _PAYING,
+    Reason.SIGNER_SILENT: _PAYING,
+    Reason.CEILING: _("we have paid out as much as we do within an hour or a day without a check by our team"),
     Reason.PAYOUTS_WAITING: _PAYING,
     Reason.LANE_STUCK: _PAYING,
     Reason.FROZEN: _("our payouts are stopped for a check"),
@@ -67,3 +81,80 @@ class Pause:
 
     def __str__(self) -> str:
         return f"{self.asset} {self.reason}" + (f" ({self.detail})" if self.detail else "")
+
+
+def find_pauses(pair: Pair, facts: Facts, *, at: datetime) -> Iterator[Pause]:
+    """Yield every cause that keeps `pair` from being sold, the gravest first; pure."""
+    yield from _pauses_of_site(facts)
+    for code in (pair.base_id, pair.quote_id):
+        if code in facts.sides:
+            yield from _pauses_of_chain(facts.sides[code], facts, at)
+    if pair.base_id in facts.sides:
+        yield from _pauses_of_payouts(facts.sides[pair.base_id], facts, at)
+        yield from _pauses_of_ceilings(facts.sides[pair.base_id], pair)
+    if funded_from(pair.quote_id) in facts.frozen:
+        yield Pause(Reason.FUNDING_FROZEN, pair.quote_id)
+
+
+def _pauses_of_site(facts: Facts) -> Iterator[Pause]:
+    if abs(facts.clock_off_s) > settings.CLOCK_LIMIT_S:
+        yield Pause(Reason.CLOCK, ALL, f"{facts.clock_off_s:+.1f} s")
+    works = {
+        "default": Reason.WORKER_SILENT,
+        "prices": Reason.PRICES_SILENT,
+        "deadlines": Reason.DEADLINES_SILENT,
+        "publish": Reason.EVENTS_SILENT,
+    }
+    yield from (_silent(reason, ALL, name, facts) for name, reason in works.items() if is_silent(name, facts.ages))
+
+
+def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
+    """Both sides' chains must be read: deposits of the one, payouts of the other."""
+    asset, chain = side.asset.code, side.asset.network
+    if side.problem:
+        yield Pause(Reason.NODE_PROBLEM, asset, side.problem)
+    if not side.scanned or side.scan_started_at is None:
+        yield Pause(Reason.NEVER_SCANNED, asset)
+        return
+    if side.set_aside:
+        yield Pause(Reason.SET_ASIDE, asset, f"{side.set_aside} in quarantine")
+    if is_silent(f"scan:{chain}", facts.ages):
+        yield _silent(Reason.SCAN_SILENT, asset, f"scan:{chain}", facts)
+    if at - side.scan_started_at > timedelta(seconds=max(settings.SCAN_LIMIT_S, grace_s(facts.ages))):
+        yield Pause(Reason.SCAN_OLD, asset, f"began {side.scan_started_at.isoformat()}")
+    if is_silent(f"orders:{chain}", facts.ages):
+        yield _silent(Reason.ORDERS_SILENT, asset, f"orders:{chain}", facts)
+    if is_silent(f"reconcile:{asset}", facts.ages):
+        yield _silent(Reason.UNRECONCILED, asset, f"reconcile:{asset}", facts)
+
+
+def _pauses_of_payouts(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
+    asset, chain = side.asset.code, side.asset.network
+    if {ALL, asset} & facts.frozen:
+        yield Pause(Reason.FROZEN, asset, ", ".join(sorted({ALL, asset} & facts.frozen)))
+    if is_silent(f"pay:{chain}", facts.ages):
+        yield _silent(Reason.PAYOUTS_SILENT, asset, f"pay:{chain}", facts)
+    if is_silent(f"signer:{chain}", facts.ages):
+        yield _silent(Reason.SIGNER_SILENT, asset, f"signer:{chain}", facts)
+    elif side.ceilings is None and not grace_s(facts.ages):
+        yield Pause(Reason.SIGNER_SILENT, asset, "it has never said what it lets go")
+    waiting = min((since for since in (side.untried_since, side.unsent_since) if since), default=None)
+    if waiting and at - waiting > timedelta(seconds=max(settings.UNSENT_LIMIT_S, grace_s(facts.ages))):
+        yield Pause(Reason.PAYOUTS_WAITING, asset, f"since {waiting.isoformat()}")
+    if side.lane_since and at - side.lane_since > timedelta(seconds=settings.LANE_LIMIT_S):
+        yield Pause(Reason.LANE_STUCK, asset, f"since {side.lane_since.isoformat()}")
+
+
+def _pauses_of_ceilings(side: Side, pair: Pair) -> Iterator[Pause]:
+    """Less than the asset's least amount can be signed without a person."""
+    left = side.left_to_sign(pair.quote.network)
+    if left is None or side.ceilings is None:
+        return
+    most = min(left, side.ceilings.payout) - fee_cap(side.asset, side.fee_rate_minor).minor
+    if most < max(side.asset.minimum_minor, side.asset.quote_step):
+        yield Pause(Reason.CEILING, side.asset.code, f"{Money(max(most, 0), side.asset)} can be signed for {pair.name}")
+
+
+def _silent(reason: Reason, asset: str, name: str, facts: Facts) -> Pause:
+    age = facts.ages.get(name)
+    return Pause(reason, asset, f"{name}: " + ("never" if age is None else f"{age:.0f} s ago"))

@@ -6,8 +6,8 @@ from typing import Any
 
 from core import clock, health
 from core.heartbeat import limit_s
-from orders.facts import Facts, get_facts
-from orders.offer import find_pauses
+from orders.facts import Facts, Side, get_facts
+from orders.pauses import find_pauses
 from ticker.catalogue import get_catalogue
 from ticker.rates import RateUnavailable
 from wallets.models import Reconciliation
@@ -48,6 +48,7 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
         body["heartbeats"] = {
             name: {"age_s": int(age), "limit_s": limit_s(name)} for name, age in sorted(facts.ages.items())
         }
+        body["ceilings"] = {code: _tell_ceilings(side) for code, side in facts.sides.items()}
         body["reconciliations"] = {
             row.asset_id: {
                 "at": row.at.isoformat(),
@@ -65,6 +66,21 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
         body["clock_off_s"] = int(facts.clock_off_s)
         body["wait_for_approval"] = list(wait_for_approval().order_by("pk").values_list("pk", flat=True)[:100])
     return body
+
+
+def _tell_ceilings(side: Side) -> dict[str, Any] | None:
+    """What the signer of an asset still lets go by itself, in minor units as text, as all amounts of this answer."""
+    said = side.ceilings
+    if said is None:
+        return None
+    return {
+        "payout": str(said.payout),
+        "hour_left": str(said.hour_left),
+        "day_left": str(said.day_left),
+        "funded_left": {name: str(minor) for name, minor in said.funded_left.items()},
+        "asked": str(said.asked),
+        "promised": str(side.promised),
+    }
 
 
 def log_changes(troubles: dict[str, list[str]]) -> None:

@@ -516,3 +516,24 @@ class HouseMovement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.chain} {self.txid}"
+
+
+class SignerRoom(models.Model):
+    """What a network's signer still lets go by itself, as it last said; written by that signer alone, every few seconds.
+
+    In minor units of the network's own coin. It tells what can be promised; what is signed is decided by the signer's own
+    figures and journal, whatever stands here. What is left of an hour or a day is never below zero.
+    """
+
+    chain = models.CharField(primary_key=True, max_length=32)
+    at = models.DateTimeField()  # by the database's clock
+    payout_minor = MinorField()  # the ceilings, each may be reached
+    hour_minor = MinorField()
+    day_minor = MinorField()
+    funded_hour_minor = MinorField()
+    hour_left_minor = MinorField()
+    day_left_minor = MinorField()
+    funded_left = models.JSONField()  # of an hour against the deposits of each other network, by its name
+
+    def __str__(self) -> str:
+        return f"{self.chain}: {self.hour_left_minor} of {self.hour_minor} left this hour"

@@ -25,6 +25,8 @@ from wallets.safety.reconcile import NotScanned, reconcile_chain
 from wallets.scan import scan_chain
 from wallets.send import send_due_attempts
 from wallets.sign import sign_payouts
+from wallets.signer.keys import has_keys
+from wallets.signer.room import publish_room
 
 LONGEST_ROUND = timedelta(seconds=4)  # the scan waits meanwhile, and what is not read lately is not sold
 RECONCILE_EVERY_S = 180
@@ -65,6 +67,8 @@ def pay(*, chain: str) -> None:
         send_due_attempts(node=node, at=clock.now())
         if not signed:
             break
+    if has_keys():
+        publish_room(chain)  # this process is the chain's signer, too
     if can_sign():
         beat(f"pay:{chain}")
 

@@ -21,9 +21,9 @@ from nexchange import settings as published
 from orders import policy
 from orders.facts import Facts, read_facts
 from orders.models import Order
-from orders.offer import find_pair, find_pauses, get_offer, is_sold, room_of
+from orders.offer import find_pair, get_offer, is_sold, room_of
 from orders.open import Client, open_order
-from orders.pauses import WORDS, Reason
+from orders.pauses import WORDS, Reason, find_pauses
 from orders.quotes import make_quote
 from tests.beats import give_coins
 from tests.orders.conftest import NOW
@@ -71,6 +71,8 @@ WORKS = [
     ("reconcile:ETH", "both", "reconcile_silent"),
     ("pay:litecoin", "LTCETH", "payouts_silent"),
     ("pay:ethereum", "ETHLTC", "payouts_silent"),
+    ("signer:litecoin", "LTCETH", "signer_silent"),
+    ("signer:ethereum", "ETHLTC", "signer_silent"),
 ]
 
 
@@ -106,7 +108,7 @@ def test_a_replacement_is_begun_and_over_by_command() -> None:
 
 
 def test_whatever_must_be_noticed_within_ten_seconds_has_such_a_limit() -> None:
-    assert {LIMITS[name] for name in ("default", "scan", "orders", "pay")} == {9}
+    assert {LIMITS[name] for name in ("default", "scan", "orders", "pay", "signer")} == {9}
 
 
 def old(limit_s: int, late: int) -> Any:

@@ -9,8 +9,8 @@ from django.conf import LazySettings
 from django.core.management import call_command
 
 from orders.facts import read_facts
-from orders.offer import find_pair, find_pauses
-from orders.pauses import Reason
+from orders.offer import find_pair
+from orders.pauses import Reason, find_pauses
 from tests.simulated import SimulatedExchange
 from wallets import states
 from wallets.models import Attempt, Deposit, Payout

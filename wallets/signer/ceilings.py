@@ -4,7 +4,7 @@ The figures are the signer's own configuration, the counting is from its own jou
 over a ceiling waits for a person, who approves that one signature on the signer's host (`manage.py approve_payout`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +25,15 @@ class Ceilings:
     hour: int
     day: int
     funded_hour: int  # against the deposits of any one other network
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What may still be signed without a person, besides the ceiling of one payout, in minor units; never below zero."""
+
+    hour: int
+    day: int
+    funded_hour: dict[str, int]  # by the network whose deposits pay
 
 
 def read_ceilings(asset: Asset) -> Ceilings:
@@ -58,6 +67,23 @@ def find_excess(line: Line, before: Sequence[Line], ceilings: Ceilings, *, netwo
         if total > ceilings.funded_hour:
             return f"{total} is over the ceiling of an hour against deposits of {funding}, {ceilings.funded_hour}"
     return ""
+
+
+def measure_left(
+    before: Sequence[Line], ceilings: Ceilings, *, at: datetime, network: str, others: Iterable[str]
+) -> Left:
+    """Return what `find_excess` would still let a payout at `at` add to each span; pure. `others`: the other networks."""
+    counted, _approved = _part(before)
+    hour = [line for line in counted if line.at > at - HOUR]
+    funding = {*others, *(name for line in hour for name in line.funding)} - {network}
+    return Left(
+        hour=max(ceilings.hour - _sum(hour, at - HOUR), 0),
+        day=max(ceilings.day - _sum(counted, at - DAY), 0),
+        funded_hour={
+            name: max(ceilings.funded_hour - _sum([line for line in hour if name in line.funding], at - HOUR), 0)
+            for name in sorted(funding)
+        },
+    )
 
 
 def is_approved(line: Line, before: Sequence[Line]) -> bool:

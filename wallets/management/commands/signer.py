@@ -8,8 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from core.heartbeat import beat
 from wallets.signer.keys import SignerRefused, check_keys
+from wallets.signer.room import tell_room
 from wallets.signer.server import serve
 
 
@@ -34,5 +34,5 @@ class Command(BaseCommand):
             chain=chain,
             path=Path(settings.SIGNER_SOCKET),
             go_on=lambda: not stopped,
-            turn=lambda: beat(f"signer:{chain}"),
+            turn=lambda: tell_room(chain),
         )
