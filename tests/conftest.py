@@ -29,8 +29,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if "docker" not in config.option.markexpr:
-        left_out = [item for item in items if item.get_closest_marker("docker")]
+    unasked = [mark for mark in ("docker", "night") if mark not in config.option.markexpr]
+    if left_out := [item for item in items if any(map(item.get_closest_marker, unasked))]:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
     for item in items:
