@@ -7,6 +7,7 @@ from celery.signals import worker_ready
 from celery.worker.consumer import Consumer
 
 from core.clock import now
+from core.database_clock import clock_is_right
 from core.heartbeat import beat
 from ticker.prune import prune_prices
 from ticker.record import record_round
@@ -18,7 +19,12 @@ logger = logging.getLogger(__name__)
 
 @shared_task(soft_time_limit=20, time_limit=30)
 def run_ticker(**_: object) -> None:
-    """Record one round; does nothing when another worker began one a moment ago."""
+    """Record one round; does nothing when another worker began one a moment ago, or by a clock that is wrong.
+
+    Rates are dated by it: a round from the future would be fresh for as long as it is ahead, and nobody would ask again.
+    """
+    if not clock_is_right():
+        return
     beat("default")  # asking the venues may take longer than this worker may seem to stand still
     report = record_round(at=now())
     beat("default")
@@ -32,7 +38,9 @@ def run_ticker(**_: object) -> None:
 
 @shared_task(soft_time_limit=60, time_limit=90)
 def prune_old_prices(**_: object) -> None:
-    """Remove observations and rates past their age."""
+    """Remove observations and rates past their age, by a clock that is right."""
+    if not clock_is_right():
+        return
     prune_prices(at=now())
 
 

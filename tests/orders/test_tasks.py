@@ -9,6 +9,7 @@ from core import database_clock
 from core.heartbeat import read_ages
 from nexchange.celery import CHAINS, app
 from orders import tasks
+from ticker import tasks as ticker_tasks
 from wallets import tasks as wallet_tasks
 from wallets.chains.fake import FakeChain
 
@@ -56,6 +57,21 @@ def test_a_process_with_a_wrong_clock_does_no_money_work_and_says_so(monkeypatch
         tasks.follow_chain(chain="litecoin")
         assert len(turns) == done, off_s
     assert caplog.text.count("nothing is done until it is right") == 2
+
+
+@pytest.mark.parametrize(("off_s", "works"), [(4, True), (-4, True), (600, False), (-600, False)])
+def test_the_worker_of_prices_and_deadlines_is_silent_by_a_wrong_clock(monkeypatch, db, off_s, works):
+    """Its rates would be from the future or the past, and "default" would tell that all is well."""
+    real, rounds = database_clock.machine_now, []
+    monkeypatch.setattr(database_clock, "machine_now", lambda: real() + timedelta(seconds=off_s))
+    monkeypatch.setattr(ticker_tasks, "record_round", lambda *, at: rounds.append(at))
+    monkeypatch.setattr(ticker_tasks, "prune_prices", lambda *, at: rounds.append(at))
+    for task in (ticker_tasks.run_ticker, ticker_tasks.prune_old_prices, tasks.watch_deadlines, tasks.publish_events):
+        task()
+
+    assert len(rounds) == (2 if works else 0)
+    assert ("default" in read_ages()) is works
+    assert "publish" in read_ages()
 
 
 def test_work_that_was_done_writes_its_heartbeat_and_work_that_failed_none(monkeypatch, committed_site):

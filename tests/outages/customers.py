@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.http import HTTPClient, HTTPFailure
-from tests.outages.site import Play, Site
+from tests.outages.site import READY_S, Play, Site, wait_until
 
 PAIRS = {  # what is sent and what is got, and how much is sent
     "ETHLTC": ("litecoin", "ethereum", "1"),
@@ -46,6 +46,7 @@ class Customers:
 
     def __init__(self, site: Site) -> None:
         self.site, self.play = site, Play(site)
+        wait_until(lambda: self.play.new_address("litecoin"), READY_S, "the miner makes the customers' wallet")
         # Made beforehand: a node may be what is away.
         self.addresses = {chain: [self.play.new_address(chain) for _ in range(ADDRESSES)] for chain in SCALE}
         self.paid: list[Order] = []

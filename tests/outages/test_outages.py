@@ -25,6 +25,7 @@ SEED = int(os.environ.get("OUTAGE_SEED", "1"))
 COUNT = os.environ.get("OUTAGE_ROWS", "all")
 HOLD_S = 14  # longer than any work may be silent
 GONE_S = int(os.environ.get("OUTAGE_GONE_S", str(HOLD_S)))
+COMPLETED = "completed none"
 REFUSED_WITHIN_S, RESUMED_WITHIN_S, PAID_WITHIN_S = 10, 30, 120
 CHOSEN = ROWS if COUNT == "all" else random.Random(SEED).sample(ROWS, int(COUNT))
 RESULTS = Path(__file__).parents[2] / "var" / "nightly" / "outages.md"  # a line for each row that held
@@ -69,6 +70,22 @@ def wait_until_sold(customers: Customers, seconds: int) -> float:
         return wait_until(all_sold, seconds, "both pairs are sold")
     except AssertionError as error:
         raise AssertionError(f"{error}: {last}; {customers.causes()}") from None
+
+
+def wait_until_completed(customers: Customers, orders: list[Order]) -> float:
+    """Wait until all these orders are completed, and return how long it took. Raises: AssertionError."""
+    waiting: dict[str, str] = {}
+
+    def all_done() -> bool:
+        waiting.clear()
+        waiting.update({order.reference: customers.state(order) for order in orders})
+        return set(waiting.values()) == {COMPLETED}
+
+    try:
+        return wait_until(all_done, PAID_WITHIN_S, f"{len(orders)} orders are completed")
+    except AssertionError as error:
+        query = "SELECT purpose, state, problem, tried_at FROM wallets_payout WHERE state <> 'CONFIRMED'"
+        raise AssertionError(f"{error}: {waiting}; {customers.site.ask(query)}; {customers.causes()}") from None
 
 
 def begin(site: Site, row: Row) -> None:
@@ -149,11 +166,7 @@ def try_row(customers: Customers, row: Row) -> None:
         if order not in late:
             customers.pay(order)
     mine = customers.paid[began:]
-    paid_s = wait_until(
-        lambda: all(customers.state(order) == "completed none" for order in mine),
-        PAID_WITHIN_S,
-        f"{len(mine)} orders are completed",
-    )
+    paid_s = wait_until_completed(customers, mine)
     for order in customers.paid:
         assert customers.arrived(order) == [order.get_minor], (order, customers.state(order))
     twice = "SELECT owner_ref FROM wallets_payout GROUP BY owner_ref HAVING count(*) > 1"
