@@ -62,6 +62,26 @@ def pays(chain: str) -> str:
     return "LTCETH" if chain == "litecoin" else "ETHLTC"
 
 
+@pytest.mark.parametrize("chain", sorted(ASSETS))
+def test_a_payout_that_is_mined_and_not_deep_yet_is_in_flight_with_its_fee(
+    simulated: SimulatedExchange, chain: str
+) -> None:
+    """The fee of a mined payment in litecoin was missed until it was confirmed: whoever compared then froze the asset."""
+    order = simulated.open(pays(chain), send="0.1").order
+    simulated.pay(order)
+    paying, paid = simulated.node_of(order.send_asset.network), simulated.node_of(chain)
+    while not Payout.objects.filter(state=states.BROADCAST).exists():
+        paying.mine(1)
+        simulated.tick()
+    paid.mine(1)
+    simulated.tick()
+    payout = Payout.objects.get()
+    assert (payout.state, payout.attempts.get().block_height) == (states.BROADCAST, paid.tip().height)
+
+    assert compare(simulated, chain).difference.minor == 0
+    assert frozen_scopes() == frozenset()
+
+
 @pytest.mark.parametrize("full", [False, True])
 @pytest.mark.parametrize("chain", sorted(ASSETS))
 def test_books_that_agree_say_so_in_a_row(simulated: SimulatedExchange, chain: str, full: bool) -> None:

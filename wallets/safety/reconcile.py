@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Q, Sum
+from django.db.models.functions import Coalesce
 
 from core.heartbeat import beat
 from core.locks import lock_rows
@@ -199,7 +200,8 @@ def _compare(
         payout__state__in=(states.CONFIRMED, states.REVERTED)
     )
     paid = mined.filter(reverted=False, pays=True).aggregate(total=Sum("payout__amount_minor"))["total"] or 0
-    fees = mined.aggregate(total=Sum(F("mined_fee_minor")))["total"] or 0
+    # No block says what its transactions on chains with outputs cost: there the signed bytes do, to the unit.
+    fees = mined.aggregate(total=Sum(Coalesce("mined_fee_minor", "fee_minor")))["total"] or 0
     house = HouseMovement.objects.filter(chain=chain, block_height__isnull=False, booked_at=None)
     moved = house.aggregate(total=Sum("left_minor"))["total"] or 0
     going = Money(int(paid) + int(fees) + int(moved), asset)
