@@ -6,12 +6,13 @@ browser and messages are for pages. The API sets no cookie and reads none.
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import cast
 
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.template.response import SimpleTemplateResponse
-from django.urls import resolve
+from django.urls import ResolverMatch, resolve
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
@@ -76,10 +77,16 @@ class APIMiddleware:
         return response
 
 
+@lru_cache(maxsize=1024)
+def _resolve(path: str) -> ResolverMatch:
+    """Find the view of a path; of all paths of the API a caller may try, the latest are kept. Raises: Resolver404."""
+    return resolve(path)
+
+
 def _call_view(request: HttpRequest) -> HttpResponse:
     """Find the view and call it, as Django's own handler does behind the last middleware."""
     request.get_host()  # raises for a host that is not ours
-    match = resolve(request.path_info)
+    match = _resolve(request.path_info)
     request.resolver_match = match
     response = match.func(request, *match.args, **match.kwargs)
     return response.render() if isinstance(response, SimpleTemplateResponse) else response

@@ -37,11 +37,11 @@ def stock() -> None:
         cursor.execute("GRANT USAGE ON SCHEMA plain TO PUBLIC; GRANT ALL ON ALL TABLES IN SCHEMA plain TO PUBLIC")
         cursor.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA plain TO PUBLIC")
     now = clock.now()
-    Pair.objects.update(unfunded_cap_minor=None)
+    Pair.objects.using("owner").update(unfunded_cap_minor=None)
     for code, price in (("LTC-USD", "80"), ("ETH-USD", "2500")):
         facts = {"bid": Decimal(price), "ask": Decimal(price), "sources": ["bench"], "rate_at": now, "checked_at": now}
         MarketState.objects.update_or_create(market_id=code, defaults=facts)
-    Market.objects.update(max_age_s=3600)
+    Market.objects.using("owner").update(max_age_s=3600)
     for code in ("litecoin", "ethereum"):
         facts = {"identity": code, "height": 10, "scan_started_at": now}
         ChainState.objects.update_or_create(code=code, defaults=facts)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -15,11 +16,16 @@ def client_network(request: HttpRequest) -> str:
     """
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     hops.append(request.META.get("REMOTE_ADDR", ""))
-    caller = hops[max(len(hops) - 1 - settings.TRUSTED_PROXIES, 0)]
+    network = _network_of(hops[max(len(hops) - 1 - settings.TRUSTED_PROXIES, 0)])
+    return str(request.META.get("REMOTE_ADDR", "")) if network is None else network
+
+
+@lru_cache(maxsize=4096)
+def _network_of(caller: str) -> str | None:
     try:
         address = ipaddress.ip_address(caller)
     except ValueError:
-        return str(request.META.get("REMOTE_ADDR", ""))
+        return None
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped:
             return str(address.ipv4_mapped)

@@ -41,6 +41,24 @@ class Snapshot(Generic[T]):
         self._kept = None
 
 
+class Followed(Generic[T]):
+    """Holds what `work()` makes of kept values, for as long as every one of `sources` answers with the same object."""
+
+    def __init__(self, work: Callable[[], T], *sources: Callable[[], object]) -> None:
+        self._work, self._sources = work, sources
+        self._kept: tuple[tuple[object, ...], T] | None = None
+
+    def get(self) -> T:
+        """Return what follows from the values of now, worked out once for each set of them."""
+        now = tuple(source() for source in self._sources)
+        kept = self._kept
+        if kept and all(old is new for old, new in zip(kept[0], now, strict=True)):
+            return kept[1]
+        value = self._work()
+        self._kept = (now, value)
+        return value
+
+
 def forget_all() -> None:
     """Drop every kept value of this process."""
     for snapshot in list(_all):

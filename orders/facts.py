@@ -15,7 +15,7 @@ from django.db import connection
 
 from core.clock import machine_now
 from core.database_clock import offset_s, seconds_of
-from core.heartbeat import AGES
+from core.heartbeat import AGES, is_silent
 from core.models import Asset
 from core.snapshot import Snapshot
 
@@ -99,7 +99,14 @@ class Facts:
     frozen: frozenset[str]
     ages: Mapping[str, Decimal]
     clock_off_s: Decimal
-    worked_out: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+    worked_out: dict[Hashable, Any] = field(init=False, default_factory=dict, compare=False, repr=False)
+
+    def is_silent(self, name: str) -> bool:
+        """Say whether the heartbeat `name` was older than its limit when the facts were read."""
+        key = ("silent", name)
+        if key not in self.worked_out:
+            self.worked_out[key] = is_silent(name, self.ages)
+        return bool(self.worked_out[key])
 
 
 def read_facts(client_ref: str = "") -> Facts:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from core.heartbeat import grace_s, is_silent
+from core.heartbeat import grace_s
 from core.money import Money
 from orders.facts import Facts, Side
 from ticker.models import Pair
@@ -105,7 +105,7 @@ def _pauses_of_site(facts: Facts) -> Iterator[Pause]:
         "deadlines": Reason.DEADLINES_SILENT,
         "publish": Reason.EVENTS_SILENT,
     }
-    yield from (_silent(reason, ALL, name, facts) for name, reason in works.items() if is_silent(name, facts.ages))
+    yield from (_silent(reason, ALL, name, facts) for name, reason in works.items() if facts.is_silent(name))
 
 
 def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
@@ -118,13 +118,13 @@ def _pauses_of_chain(side: Side, facts: Facts, at: datetime) -> Iterator[Pause]:
         return
     if side.set_aside:
         yield Pause(Reason.SET_ASIDE, asset, f"{side.set_aside} in quarantine")
-    if is_silent(f"scan:{chain}", facts.ages):
+    if facts.is_silent(f"scan:{chain}"):
         yield _silent(Reason.SCAN_SILENT, asset, f"scan:{chain}", facts)
     if at - side.scan_started_at > timedelta(seconds=max(settings.SCAN_LIMIT_S, grace_s(facts.ages))):
         yield Pause(Reason.SCAN_OLD, asset, f"began {side.scan_started_at.isoformat()}")
-    if is_silent(f"orders:{chain}", facts.ages):
+    if facts.is_silent(f"orders:{chain}"):
         yield _silent(Reason.ORDERS_SILENT, asset, f"orders:{chain}", facts)
-    if is_silent(f"reconcile:{asset}", facts.ages):
+    if facts.is_silent(f"reconcile:{asset}"):
         yield _silent(Reason.UNRECONCILED, asset, f"reconcile:{asset}", facts)
 
 
@@ -132,9 +132,9 @@ def _pauses_of_payouts(side: Side, facts: Facts, at: datetime) -> Iterator[Pause
     asset, chain = side.asset.code, side.asset.network
     if {ALL, asset} & facts.frozen:
         yield Pause(Reason.FROZEN, asset, ", ".join(sorted({ALL, asset} & facts.frozen)))
-    if is_silent(f"pay:{chain}", facts.ages):
+    if facts.is_silent(f"pay:{chain}"):
         yield _silent(Reason.PAYOUTS_SILENT, asset, f"pay:{chain}", facts)
-    if is_silent(f"signer:{chain}", facts.ages):
+    if facts.is_silent(f"signer:{chain}"):
         yield _silent(Reason.SIGNER_SILENT, asset, f"signer:{chain}", facts)
     elif side.ceilings is None and not grace_s(facts.ages):
         yield Pause(Reason.SIGNER_SILENT, asset, "it has never said what it lets go")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from core.models import Asset
 from core.money import Money, minor_factor, round_rate
@@ -39,6 +40,7 @@ class Priced:
     fee: Money
 
 
+@lru_cache(maxsize=256)
 def customer_rate(*, ask: Decimal, spread_bps: int) -> Decimal:
     """Add the spread to the market's ask, rounded up: customers buy at the ask."""
     return round_rate(Fraction(ask) * (BPS + spread_bps) / BPS, up=True)

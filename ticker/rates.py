@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -139,6 +140,7 @@ def _leg(standings: Mapping[str, Standing], currency: str, base: str, quote: str
     return Rate(currency, PIVOT, standing.bid, standing.ask, standing.sources, standing.rate_at)
 
 
+@lru_cache(maxsize=256)
 def _divide(above: Rate, below: Rate, base: str, quote: str) -> Rate:
     return Rate(
         base=base,

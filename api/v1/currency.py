@@ -8,15 +8,26 @@ from rest_framework.response import Response
 from api.errors import NotFound
 from api.resource import Resource
 from api.v1.amounts import eight
+from api.wire import Written, dump
 from core.assets import confirmations_required, list_assets
 from core.models import Asset
 from core.money import Money
+from core.snapshot import Followed
+from orders.facts import get_facts
 from orders.offer import get_fees
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
 
 
-def currency_shape(asset: Asset) -> dict[str, Any]:
+def currency_json(asset: Asset) -> Written:
+    """Return a Currency of version 1 as JSON, written once for each state of catalogue and fees."""
+    written = _written.get()
+    if asset.code not in written:
+        written[asset.code] = Written(dump(_shape(asset)))
+    return written[asset.code]
+
+
+def _shape(asset: Asset) -> dict[str, Any]:
     """Return a Currency of version 1, from memory. `…_for_test` also counts pairs that only testers see."""
     offered = [pair for pair in get_catalogue().pairs.values() if pair.enabled]
     return {
@@ -43,12 +54,19 @@ def _sides(asset: Asset, pairs: list[Pair], suffix: str) -> dict[str, bool]:
     }
 
 
+def _none_yet() -> dict[str, Written]:
+    return {}
+
+
+_written = Followed(_none_yet, get_catalogue, get_facts)
+
+
 class Currencies(Resource):
     """GET currency/."""
 
     def get(self, request: Request, **_path: Any) -> Response:
         """Answer all currencies as a plain array."""
-        return Response([currency_shape(asset) for asset in list_assets()])
+        return Response([currency_json(asset) for asset in list_assets()])
 
 
 class CurrencyDetail(Resource):
@@ -59,4 +77,4 @@ class CurrencyDetail(Resource):
         found = next((asset for asset in list_assets() if asset.code == code.upper()), None)
         if found is None:
             raise NotFound
-        return Response(currency_shape(found))
+        return Response(currency_json(found))

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from api.errors import NotFound
 from api.resource import Resource
 from api.v1.amounts import eight, fraction
-from api.v1.currency import currency_shape
+from api.v1.currency import currency_json
 from core import clock
 from core.models import Asset
 from core.snapshot import Snapshot
@@ -41,8 +41,8 @@ def nested_shape(name: str, *, base: Asset, quote: Asset) -> dict[str, Any]:
     fee = fraction(pair.fee_bps if pair else 0)
     return {
         "name": name,
-        "base": currency_shape(base),
-        "quote": currency_shape(quote),
+        "base": currency_json(base),
+        "quote": currency_json(quote),
         "fee_ask": fee,
         "fee_bid": fee,
     }

@@ -82,8 +82,9 @@ def at() -> Iterator[datetime]:
 
 
 def forget_requests_here() -> None:
-    """Forget what this process counted without Redis, and that Redis did not answer."""
+    """Forget what this process counted without Redis or ahead, and that Redis did not answer."""
     throttle._own.clear()
+    throttle._ahead.clear()
     throttle._asks_again_at_ns = 0
 
 

@@ -165,3 +165,74 @@ def test_counts_each_of_many_at_once(settings):
 
     with ThreadPoolExecutor(16) as pool:
         assert sum(pool.map(ask, range(100))) == 40
+
+
+def _asked(monkeypatch, most, requests):
+    """Count one caller's requests; return how many passed, and how many round trips they cost."""
+    trips = []
+    real = throttle._count_in_redis
+
+    def count(key, asked, keep_s):
+        trips.append(asked)
+        return real(key, asked, keep_s)
+
+    monkeypatch.setattr(throttle, "_count_in_redis", count)
+    passed = 0
+    for _ in range(requests):
+        try:
+            throttle.count_up(who="alice", at_s=A_MINUTE, window_s=60, most=most)
+        except TooManyRequests:
+            continue
+        passed += 1
+    return passed, len(trips)
+
+
+@pytest.mark.parametrize("most", [1, 31, 32, 33, 63, 64, 65, 300, 1000])
+def test_counting_ahead_lets_exactly_the_limit_pass(monkeypatch, most):
+    passed, _trips = _asked(monkeypatch, most, most + 20)
+
+    assert passed == most
+
+
+def test_a_caller_far_from_the_limit_costs_a_round_trip_for_every_tenth_request(monkeypatch):
+    assert _asked(monkeypatch, 1000, 301) == (301, 31)
+
+
+def test_a_caller_near_the_limit_costs_one_each(monkeypatch):
+    assert _asked(monkeypatch, 60, 60) == (60, 60)
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_together_let_no_more_than_the_limit_pass(processes, settings):
+    settings.API_REQUESTS_PER_MINUTE = 300
+    states = [{} for _ in range(processes)]
+    passed = 0
+    for turn in range(600):
+        throttle._ahead.clear()
+        throttle._ahead.update(states[turn % processes])
+        try:
+            count_request(who="alice", at_s=A_MINUTE)
+        except TooManyRequests:
+            continue
+        finally:
+            states[turn % processes] = dict(throttle._ahead)
+        passed += 1
+
+    assert passed == 300  # each had its turn, so nobody kept what was counted ahead
+
+
+def test_what_one_process_keeps_ahead_is_little(settings):
+    """A second process may have counted ahead and be asked no more: then so much is missing to the caller."""
+    settings.API_REQUESTS_PER_MINUTE = 300
+    for _ in range(2):
+        count_request(who="alice", at_s=A_MINUTE)
+    throttle._ahead.clear()
+    passed = 0
+    for _ in range(400):
+        try:
+            count_request(who="alice", at_s=A_MINUTE)
+        except TooManyRequests:
+            break
+        passed += 1
+
+    assert 300 - 300 // throttle.AHEAD_SHARE <= 2 + passed < 300
