@@ -38,7 +38,7 @@ def offered(pair: str, **changes: Any) -> Offer:
     """Return the offer of a pair when the asset that is paid out stands as `changes` say."""
     facts, found = read_facts(), find_pair(pair)
     side = replace(facts.sides[found.base_id], **changes)
-    return offer_of(found, replace(facts, sides={**facts.sides, found.base_id: side}, worked_out={}), at=NOW)
+    return offer_of(found, replace(facts, sides={**facts.sides, found.base_id: side}), at=NOW)
 
 
 @pytest.mark.parametrize("pair", ["ETHLTC", "LTCETH"])
