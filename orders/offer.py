@@ -15,10 +15,11 @@ from core.models import Asset
 from core.money import Money
 from orders import policy
 from orders.facts import Facts, Side, get_facts, read_facts
-from orders.pauses import WORDS, Pause, find_pauses
+from orders.pauses import WORDS, Pause, Reason, clock_is_off, find_pauses
 from orders.pricing import Terms, customer_rate, price_get, price_send
 from ticker.catalogue import get_catalogue
 from ticker.models import Pair
+from ticker.rates import RateUnavailable
 from wallets.chains.coin_choice import most_payable
 from wallets.chains.registry import has_outputs
 from wallets.paying.fees import expected_fee, fee_cap
@@ -170,11 +171,19 @@ def get_offer(name: str, *, at: datetime) -> Offer:
 
 
 def offer_of(pair: Pair, facts: Facts, *, at: datetime) -> Offer:
-    """Work out the offer of an enabled pair from facts. Raises: PairDisabled, RateUnavailable."""
+    """Work out the offer of an enabled pair from facts.
+
+    Raises: PairDisabled, RateUnavailable, PairPaused (a clock too wrong to tell how old a rate is).
+    """
     sides = facts.sides
     if pair.base_id not in sides or pair.quote_id not in sides:
         raise PairDisabled(pair=pair.name)
-    rate = get_catalogue().rate(pair.base_id, pair.quote_id, at)
+    try:
+        rate = get_catalogue().rate(pair.base_id, pair.quote_id, at)
+    except RateUnavailable:
+        if clock_is_off(facts):
+            raise PairPaused(pair=pair.name, reason=WORDS[Reason.CLOCK], reason_code=str(Reason.CLOCK)) from None
+        raise
     fees = _fees(sides[pair.base_id])
     terms = Terms(
         pair=pair,

@@ -96,8 +96,13 @@ def find_pauses(pair: Pair, facts: Facts, *, at: datetime) -> Iterator[Pause]:
         yield Pause(Reason.FUNDING_FROZEN, pair.quote_id)
 
 
+def clock_is_off(facts: Facts) -> bool:
+    """Say whether the clock of the process that read these facts is further from the database's than is published; pure."""
+    return abs(facts.clock_off_s) > settings.CLOCK_LIMIT_S
+
+
 def _pauses_of_site(facts: Facts) -> Iterator[Pause]:
-    if abs(facts.clock_off_s) > settings.CLOCK_LIMIT_S:
+    if clock_is_off(facts):
         yield Pause(Reason.CLOCK, ALL, f"{facts.clock_off_s:+.1f} s")
     works = {
         "default": Reason.WORKER_SILENT,

@@ -71,6 +71,7 @@ PARTS = (
         _tests("tests/hostile"),
         (
             ("HOSTILE_BLOCKS", "500", "500", "6"),
+            ("HOSTILE_NODE_BLOCKS", "60", "20", "2"),
             ("HOSTILE_OUTPUTS", "2500", "2500", "150"),
             ("HOSTILE_SEED", "{seed}", "{seed}", "{seed}"),
         ),

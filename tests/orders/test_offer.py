@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -21,7 +22,7 @@ from nexchange import settings as published
 from orders import policy
 from orders.facts import Facts, read_facts
 from orders.models import Order
-from orders.offer import find_pair, get_offer, is_sold, room_of
+from orders.offer import find_pair, get_offer, is_sold, offer_of, room_of
 from orders.open import Client, open_order
 from orders.pauses import WORDS, Reason, find_pauses
 from orders.quotes import make_quote
@@ -160,6 +161,16 @@ def test_a_freeze_stops_what_it_names(scope: str, ethltc: list[str], ltceth: lis
 @pytest.mark.parametrize(("off_s", "codes"), [(5.0, []), (-5.0, []), (5.1, ["clock_off"]), (-5.1, ["clock_off"])])
 def test_a_process_whose_clock_is_wrong_sells_nothing(off_s: float, codes: list[str]) -> None:
     assert [code for code, _ in reasons("ETHLTC", replace(read_facts(), clock_off_s=off_s))] == codes
+
+
+@pytest.mark.parametrize(("off_s", "code"), [(600, "pair_paused"), (0, "rate_unavailable")])
+def test_a_rate_that_a_wrong_clock_calls_old_is_not_what_is_wrong(off_s: int, code: str) -> None:
+    """Ten minutes ahead every rate is stale; the cause that customers and operators are told is the clock."""
+    facts = replace(read_facts(), clock_off_s=Decimal(off_s))
+    with pytest.raises(DomainError) as refused:
+        offer_of(find_pair("ETHLTC"), facts, at=NOW + timedelta(minutes=10))
+    assert refused.value.code == code
+    assert refused.value.context.get("reason_code") == ("clock_off" if off_s else "stale")
 
 
 def test_the_difference_of_the_clocks_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

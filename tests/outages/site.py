@@ -57,7 +57,6 @@ class Site:
             "PROMISES_PER_CLIENT": "1000",  # all customers call from this one machine
             "TICKER_MARKET": "demo",
             "DEMO_BLOCK_SECONDS": "2",
-            "WORKER_LOG_LEVEL": "INFO",
             "RUN_DIR": str(self.folder / "run"),
             "NODES_DIR": str(self.folder / "nodes"),
             "VENV": os.environ.get("VENV", str(ROOT / ".venv")),

@@ -72,6 +72,15 @@ def wait_until_sold(customers: Customers, seconds: int) -> float:
         raise AssertionError(f"{error}: {last}; {customers.causes()}") from None
 
 
+def take_order(customers: Customers, pair: str) -> Order:
+    """Open an order on a site that is well; a site that has just started may close once more. Raises: AssertionError."""
+    until = time.monotonic() + RESUMED_WITHIN_S
+    while not isinstance(answer := customers.ask(pair), Order):
+        assert time.monotonic() < until, f"{pair} is not sold although nothing is wrong: {answer}; {customers.causes()}"
+        time.sleep(0.5)
+    return answer
+
+
 def wait_until_completed(customers: Customers, orders: list[Order]) -> float:
     """Wait until all these orders are completed, and return how long it took. Raises: AssertionError."""
     waiting: dict[str, str] = {}
@@ -138,8 +147,7 @@ def try_row(customers: Customers, row: Row) -> None:
     site, choose = customers.site, random.Random(f"{SEED}:{row.name}")
     lasts_s = GONE_S if row.fault in (GONE, SILENT) else HOLD_S
     began = len(customers.paid)
-    orders = [answer for pair in PAIRS for _ in range(2) if isinstance(answer := customers.ask(pair), Order)]
-    assert len(orders) == 4, "both pairs were sold before"
+    orders = [take_order(customers, pair) for pair in PAIRS for _ in range(2)]
     for order in orders[::2]:
         customers.pay(order)
     time.sleep(choose.uniform(0, 8))  # somewhere between the payment and the end of the order
