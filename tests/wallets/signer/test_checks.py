@@ -52,6 +52,17 @@ def put(name: str, value: object, row: str = "") -> Change:
     return change
 
 
+def stand_at(branch: int, index: int) -> Change:
+    """Let the deposit be on the address that our key makes there."""
+
+    def change(_payout: Payout, funding: list[Deposit]) -> None:
+        address = funding[0].address
+        address.branch, address.index = branch, index
+        address.address = derive(chain="litecoin", branch=branch, index=index)
+
+    return change
+
+
 def read_up_to(height: int) -> Change:
     return lambda _payout, _funding: ChainState.objects.filter(code="litecoin").update(height=height)
 
@@ -93,7 +104,8 @@ CASES: list[tuple[str, Change, str]] = [
     ("an address of another order", put("owner_ref", "OTHER", "address"), "deposit_of_another"),
     ("an address on another chain", put("chain", "ethereum", "address"), "deposit_of_another"),
     ("a coin of another network", lambda _p, f: setattr(f[0], "asset", get_asset("BTC")), "deposit_of_another"),
-    ("the house's own branch", put("branch", 1, "address"), "address_forged"),
+    ("the house's own address", stand_at(1, 0), "address_forged"),
+    ("an address after a restored backup", stand_at(2, 5), ""),
     ("another place of our key", put("index", 77, "address"), "address_forged"),
     ("another branch of our key", put("branch", 2, "address"), "address_forged"),
     ("no deposit at all", put("funded_by", []), "no_funding"),
@@ -116,6 +128,7 @@ CASES: list[tuple[str, Change, str]] = [
     ),
     ("litecoin without a price yet", no_price("LTC-USD"), "price_unknown"),
     ("ether without a price yet", no_price("ETH-USD"), "price_unknown"),
+    ("no market at all", lambda _payout, _funding: MarketState.objects.all().delete(), "price_unknown"),
     # --- where it goes
     ("no address", put("address", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD"), "target_invalid"),
     ("an address of litecoin", put("address", "rltc1qw508d6qejxtdg4y5r3zarvary0c5xw7k693xs3"), "target_invalid"),

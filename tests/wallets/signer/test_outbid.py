@@ -59,6 +59,8 @@ RATES = [
     (40, 1, 10, 51),  # a quarter more, and one
     (41, 1, 10, 52),
     (44, 1, 10, 56),
+    (99, 1, 10, 124),
+    (100, 1, 10, 126),
     (40, 51, 10, 51),
     (40, 52, 10, 52),
     (40, 1, 51, 51),
@@ -288,3 +290,7 @@ def test_a_nonce_is_outbid_within_the_cap_or_used_up(cap: int, pays: bool) -> No
     assert (attempt.n, attempt.pays, attempt.rate_minor) == (2, pays, 45 * gwei)
     payout.refresh_from_db()
     assert payout.problem == ("" if pays else LANE_FREED)
+    # And the next one an eighth above that.
+    assert outbid(payout.pk, advice).signed
+    attempt = payout.attempts.latest("n")
+    assert (attempt.n, attempt.rate_minor) == (3, -(-45 * gwei * 9 // 8))
