@@ -87,7 +87,9 @@ TIMES = [
 
 
 @pytest.mark.parametrize(("block_ago", "read_ago", "mined_ago"), TIMES)
-def test_a_miner_cannot_date_a_block_outside_of_what_we_saw(block_ago: int, read_ago: int | None, mined_ago: int) -> None:
+def test_a_miner_cannot_date_a_block_outside_of_what_we_saw(
+    block_ago: int, read_ago: int | None, mined_ago: int
+) -> None:
     read_to = None if read_ago is None else NOW - timedelta(seconds=read_ago)
     mined = bound_mined_at(NOW - timedelta(seconds=block_ago), read_to=read_to, at=NOW)
     assert (NOW - mined).total_seconds() == mined_ago

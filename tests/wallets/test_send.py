@@ -189,15 +189,15 @@ def test_oldest_first_and_as_many_as_asked_for() -> None:
 
 
 def test_what_another_worker_claimed_meanwhile_is_left_to_it() -> None:
-    due(1)
-    second = due(2)
+    first, second, third = due(1), due(2), due(3)
     node = Node(Sent("0x1"))
 
     def claim_second() -> None:
         Attempt.objects.filter(pk=second.pk).update(next_send_at=NOW + RESEND_AFTER)
 
     node.before = claim_second
-    assert send(node) == 1
+    assert send(node) == 2
+    assert node.got == [first.raw, third.raw]
 
 
 def test_the_steps_of_one_sending_in_their_order() -> None:

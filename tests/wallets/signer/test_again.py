@@ -96,9 +96,7 @@ def test_a_nonce_that_another_used(nonce: int, code: str) -> None:
     """Three confirmations: block 98 is final."""
     payout = make_payout("ethereum", state=states.BROADCAST)
     make_attempt(payout, raw_numbered(nonce))
-    NonceHold.objects.create(
-        chain="ethereum", sender="0x1", nonce=3, payout=payout, spent_txid=OTHER, spent_height=98
-    )
+    NonceHold.objects.create(chain="ethereum", sender="0x1", nonce=3, payout=payout, spent_txid=OTHER, spent_height=98)
     assert reopen(payout.pk, ADVICE).code == code
 
 
