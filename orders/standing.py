@@ -6,11 +6,15 @@ from typing import Any
 
 from core import clock, health
 from core.heartbeat import limit_s
+from core.money import Money
 from orders.facts import Facts, Side, get_facts
 from orders.pauses import find_pauses
 from ticker.catalogue import get_catalogue
 from ticker.rates import RateUnavailable
+from wallets.chains.coin_choice import most_payable
+from wallets.chains.registry import has_outputs
 from wallets.models import Reconciliation
+from wallets.paying.fees import fee_cap, offered_rate
 from wallets.payouts import wait_for_approval
 
 log = logging.getLogger(__name__)
@@ -36,6 +40,24 @@ def list_troubles(facts: Facts, *, at: datetime) -> dict[str, list[str]]:
     return {code: list(found) for code, found in troubles.items()}
 
 
+def list_hints(facts: Facts) -> dict[str, list[str]]:
+    """Return by asset what a person should do though it is sold: coins so small that they bound what is offered."""
+    hints: dict[str, list[str]] = {code: [] for code in facts.sides}
+    for code, side in facts.sides.items():
+        if not has_outputs(side.asset.network):
+            continue
+        rate = offered_rate(side.asset, side.fee_rate_minor)
+        cap = fee_cap(side.asset, side.fee_rate_minor).minor
+        payable = most_payable(side.coins, fee_cap_minor=cap, rate_minor=rate)
+        wanted = min(side.free - cap, side.asset.maximum_minor)
+        if payable < wanted:
+            most = Money(payable, side.asset)
+            hints[code].append(
+                f"coins_small (one payment carries {most} of {Money(side.free, side.asset)}: consolidate {code})"
+            )
+    return hints
+
+
 @health.tell
 def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
     """Add to /health/ whether each asset can be sold, and for the operator why not and how old each heartbeat is."""
@@ -49,6 +71,7 @@ def tell_health(operator: bool) -> dict[str, Any]:  # noqa: FBT001 -- who asks
             name: {"age_s": int(age), "limit_s": limit_s(name)} for name, age in sorted(facts.ages.items())
         }
         body["ceilings"] = {code: _tell_ceilings(side) for code, side in facts.sides.items()}
+        body["hints"] = {code: found for code, found in list_hints(facts).items() if found}
         body["reconciliations"] = {
             row.asset_id: {
                 "at": row.at.isoformat(),

@@ -18,6 +18,7 @@ from wallets import states
 from wallets.addresses import is_derived
 from wallets.deposits import deposit_entry
 from wallets.models import Attempt, Coin, Deposit, Quarantine
+from wallets.purposes import joins_coins
 from wallets.reading.match import WRITTEN
 from wallets.reading.quarantine import in_savepoint
 
@@ -102,7 +103,8 @@ def confirm_payouts(*, chain: str, asset: Asset, height: int, at: datetime, care
 def _confirm_payout(attempt: Attempt, at: datetime) -> list[NewEntry]:
     payout = attempt.payout
     fee = Money(attempt.fee_minor if attempt.mined_fee_minor is None else attempt.mined_fee_minor, payout.asset)
-    failed = attempt.reverted or not attempt.pays
+    joined = joins_coins(payout.purpose)
+    failed = attempt.reverted or not (attempt.pays or joined)
     target = states.REVERTED if failed else states.CONFIRMED
     states.PAYOUT.check(payout.state, target)
     # Orders need not hear of a nonce that we used up ourselves: the debt is asked for again at once (wallets.paying.again).
@@ -112,7 +114,9 @@ def _confirm_payout(attempt: Attempt, at: datetime) -> list[NewEntry]:
     payout.block_height = attempt.block_height
     payout.save(update_fields=("state", "news", "problem", "txid", "fee_minor", "confirmed_at", "block_height"))
     reserved, paid = Money(payout.reserved_minor, payout.asset), Money(payout.amount_minor, payout.asset)
-    if failed:
-        paid -= paid  # the chain took the gas and moved nothing: the customer is still owed everything
+    if failed or joined:
+        paid -= (
+            paid  # the chain took the fee and moved nothing of ours elsewhere: whoever is owed is still owed everything
+        )
     purpose = payout.purpose + (f":{payout.reorg_count}" if payout.reorg_count else "")
     return [settle_entry(purpose=purpose, reserved=reserved, paid=paid, fee=fee, owner=payout.owner_ref, at=at)]

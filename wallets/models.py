@@ -8,6 +8,7 @@ from embit.transaction import Transaction
 
 from core.models import Asset, MinorField
 from wallets import states
+from wallets.purposes import JOIN
 
 
 def _choices(table_states: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -287,7 +288,9 @@ class Payout(models.Model):
     `reserved_minor` = amount + fee cap, set aside in the books before the intent exists. `news` as for deposits.
     """
 
-    purpose = models.CharField(max_length=80, unique=True)  # "order:O…:settle", "deposit:7:refund"
+    purpose = models.CharField(
+        max_length=80, unique=True
+    )  # "order:O…:settle", "deposit:7:refund", "house:consolidate:3"
     chain = models.CharField(max_length=32)
     asset = models.ForeignKey(Asset, on_delete=models.PROTECT)
     owner_ref = models.CharField(max_length=40, blank=True)
@@ -313,7 +316,9 @@ class Payout(models.Model):
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payout_amount_positive"),
             models.CheckConstraint(condition=~Q(address=""), name="payout_has_an_address"),
             models.CheckConstraint(
-                condition=Q(reserved_minor=models.F("amount_minor") + models.F("fee_cap_minor")),
+                # Joining coins of ours costs its fee alone.
+                condition=Q(reserved_minor=models.F("amount_minor") + models.F("fee_cap_minor"))
+                | Q(purpose__startswith=JOIN, owner_ref="", reserved_minor=models.F("fee_cap_minor")),
                 name="payout_reserves_amount_and_fee_cap",
             ),
             models.CheckConstraint(

@@ -91,6 +91,9 @@ def _sign_one(payout_id: int, address: str, node: Chain, advice: Advice) -> bool
         if outcome.signed:
             return True
         problem = outcome.problem
+        if outcome.code == "nothing_to_join":
+            _reject(payout_id, problem, advice.at)
+            return False
     # A signer that fails has tried nothing: the payout stays untried, which soon pauses what it would have to pay.
     code = problem.partition(":")[0]
     tried = {} if code in FAILED else {"tried_at": advice.at}

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from wallets.chains.sizes import size_vb
 
 MOST_INPUTS = 20
+MOST_JOINED = 100  # 7 kB: well below the 100 kB that nodes relay, and soon paid for
+JOIN_FEE_PERCENT = 1  # of what is joined may go to the miners: more, and the coins had better wait
 RELAY_DUST = 5460  # no node of the family relays an output that is smaller than this, at the outside
 
 
@@ -33,6 +35,21 @@ def count_needed(largest: Sequence[int], *, amount_minor: int, rate_minor: int, 
         if total >= amount_minor + size_vb(count, 2) * rate_minor:
             return count
     return 0
+
+
+def join_fee(inputs: int, rate_minor: int) -> int:
+    """Return what joining so many coins into one costs at this rate."""
+    return size_vb(inputs, 1) * rate_minor
+
+
+def smallest_within(smallest: Sequence[int], most_minor: int) -> int:
+    """Return how many of the coins, given smallest first, come to `most_minor` or less."""
+    total = 0
+    for count, minor in enumerate(smallest[:MOST_JOINED]):
+        total += minor
+        if total > most_minor:
+            return count
+    return min(len(smallest), MOST_JOINED)
 
 
 def most_payable(largest: Sequence[int], *, rate_minor: int, fee_cap_minor: int) -> int:

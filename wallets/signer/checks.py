@@ -20,8 +20,10 @@ from ledger.models import Entry
 from ticker.models import MarketState
 from wallets.address_rules import check_address
 from wallets.addresses import house_text, is_derived, network_params
+from wallets.chains.coin_choice import JOIN_FEE_PERCENT, MOST_JOINED, join_fee
 from wallets.chains.fees import FEE_BOUNDS
 from wallets.models import Address, ChainState, Deposit, Payout
+from wallets.purposes import joins_coins
 from wallets.signer import journal
 from wallets.signer.ceilings import find_excess, is_approved, read_ceilings
 from wallets.signer.keys import SignerRefused
@@ -40,7 +42,11 @@ def check_payout(payout: Payout, funding: Sequence[Deposit]) -> journal.Line:
 
     `funding`: the locked deposits of `payout.funded_by`.
     """
+    if joins_coins(payout.purpose):
+        return _check_join(payout)
     _check_facts(payout)
+    if not payout.funded_by:
+        raise SignerRefused("no deposit pays for it", code="no_funding")
     _check_target(payout)
     if not payout.purpose.startswith(SENT_BACK) and payout.asset_id in {deposit.asset_id for deposit in funding}:
         raise SignerRefused("nothing is exchanged for itself: the order is a forged one", code="same_asset")
@@ -65,8 +71,40 @@ def check_payout(payout: Payout, funding: Sequence[Deposit]) -> journal.Line:
     return line
 
 
+def _check_join(payout: Payout) -> journal.Line:
+    """Prove that nothing but an honest fee leaves when coins are joined: only that counts against the ceilings."""
+    _check_facts(payout)
+    _check_join_fee(payout)
+    line = journal.Line(
+        at=now(),
+        what=journal.SIGNED,
+        payout=payout.pk,
+        purpose=payout.purpose,
+        address=payout.address,
+        minor=payout.fee_cap_minor,
+    )
+    excess = find_excess(
+        line, journal.read_recent(payout.chain, at=line.at), read_ceilings(payout.asset), network=payout.chain
+    )
+    if excess:
+        raise SignerRefused(f"{excess}: a person has to approve it", code="ceiling")
+    return line
+
+
+def _check_join_fee(payout: Payout) -> None:
+    """Whoever may write an intent must not burn coins as a fee: a share of what is joined, at a rate that is believed."""
+    if payout.address != house_text(payout.chain):
+        raise SignerRefused(f"{payout.address} is not where the house's coins lie", code="target_not_house")
+    most = min(join_fee(MOST_JOINED, FEE_BOUNDS[payout.chain].most), payout.amount_minor * JOIN_FEE_PERCENT // 100)
+    if payout.fee_cap_minor > most:
+        raise SignerRefused(f"a fee cap of {payout.fee_cap_minor} is over {most}", code="fee_cap")
+
+
 def check_outbid(payout: Payout) -> None:
     """Prove that a further attempt pays what the first one did. Raises: SignerRefused."""
+    if joins_coins(payout.purpose):
+        _check_join_fee(payout)
+        return
     _check_target(payout)
     _check_fee_cap(payout)
 
@@ -77,8 +115,6 @@ def _check_facts(payout: Payout) -> None:
         fault = cursor.fetchone()[0]
     if fault:
         raise SignerRefused(f"it stands against no stored fact: {fault}", code="no_facts")
-    if not payout.funded_by:
-        raise SignerRefused("no deposit pays for it", code="no_funding")
     if Entry.objects.filter(reference=f"close:{payout.purpose}").exists():
         raise SignerRefused("the books say that it is over", code="reservation_closed")
 

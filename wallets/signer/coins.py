@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.errors import DomainError
 from wallets import states
-from wallets.chains.coin_choice import MOST_INPUTS, count_needed, fits
+from wallets.chains.coin_choice import MOST_INPUTS, MOST_JOINED, count_needed, fits, smallest_within
 from wallets.chains.sizes import size_vb
 from wallets.models import Coin, CoinHold, Payout
 from wallets.signer.keys import SignerRefused
@@ -57,6 +57,18 @@ def choose_coins(
         if count:
             return largest[:count]
     raise CoinsShort
+
+
+def choose_small(*, chain: str, height: int, most_minor: int) -> list[Coin]:
+    """Return the smallest mined coins that together come to `most_minor` or less, to be joined. Under the lane's lock.
+
+    What is larger stays for payouts. Raises: SignerRefused (`nothing_to_join`).
+    """
+    smallest = list(mined_coins(chain, height).order_by("amount_minor", "pk")[:MOST_JOINED])
+    count = smallest_within([coin.amount_minor for coin in smallest], most_minor)
+    if count <= 1:
+        raise SignerRefused(f"no two small coins come to {most_minor} or less any more", code="nothing_to_join")
+    return smallest[:count]
 
 
 def mined_coins(chain: str, height: int) -> QuerySet[Coin]:

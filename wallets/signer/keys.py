@@ -106,6 +106,18 @@ def sign_coins(
     return Signed(raw, txid, fee_minor, fee_minor // vsize, change, 1)
 
 
+def sign_join(*, chain: str, coins: Sequence[Coin], fee_minor: int, fee_cap_minor: int) -> Signed:
+    """Sign coins together into one at the house's own address, which is derived here, not given. Raises: SignerRefused."""
+    total = sum(coin.amount_minor for coin in coins)
+    if len(coins) <= 1 or not 0 < fee_minor < total:
+        raise SignerRefused(f"{len(coins)} coins of {total} make no larger one at a fee of {fee_minor}")
+    if fee_minor > fee_cap_minor:
+        raise SignerRefused(f"fee {fee_minor} over the cap {fee_cap_minor}", code="fee_over_cap")
+    inputs = [(c.txid, c.vout, c.amount_minor, c.address.branch, c.address.index) for c in coins]
+    raw, txid, vsize = build_and_sign_utxo(inputs, [(house_text(chain), total - fee_minor)], _key_of(chain))
+    return Signed(raw, txid, fee_minor, fee_minor // vsize, total - fee_minor, 0)
+
+
 def sign_nonce(
     *,
     chain: str,

@@ -19,10 +19,11 @@ from wallets import states
 from wallets.chains.coin_choice import MOST_INPUTS
 from wallets.chains.sizes import size_vb
 from wallets.models import Attempt, ChainState, Coin, CoinHold, Payout
+from wallets.purposes import joins_coins
 from wallets.signer.advice import Advice, Outcome
 from wallets.signer.checks import check_outbid
 from wallets.signer.coins import hold_coins, mined_coins
-from wallets.signer.keys import SignerRefused, sign_coins
+from wallets.signer.keys import Signed, SignerRefused, sign_coins, sign_join
 from wallets.signer.lane import LANE_FREED, raise_gas
 from wallets.signer.store import store_attempt
 
@@ -78,17 +79,28 @@ def _raise_rate(payout: Payout, attempts: list[Attempt], state: ChainState, advi
     missing = sum(max(rate - p.rate_minor, 0) * _size(p) for p in parents)
     # BIP-125: more than everything that is replaced, and the relay fee of one's own size on top.
     replaced = last.fee_minor + sum(fee for _child, fee in children)
+    joins = joins_coins(payout.purpose)
     while True:
-        size = size_vb(len(coins), 2)
+        size = size_vb(len(coins), 1 if joins else 2)
         least = replaced + size * max(advice.relay_rate_minor, 1)
         fee = min(max(size * rate + missing, least), payout.fee_cap_minor)
-        if fee < least or len(coins) > MOST_INPUTS:
+        if fee < least or (len(coins) > MOST_INPUTS and not joins):
             raise SignerRefused(f"the cap {payout.fee_cap_minor} leaves nothing to outbid with", code="fee_over_cap")
-        if sum(coin.amount_minor for coin in coins) >= payout.amount_minor + fee:
+        if joins or sum(coin.amount_minor for coin in coins) >= payout.amount_minor + fee:
             break
         coins.append(_one_more(payout, state))
     _check_conflict(coins, attempts)
-    signed = sign_coins(
+    signed = _sign(payout, coins, fee)
+    Coin.objects.filter(attempt__payout=payout).update(usable=False)  # the change of what is being outbid
+    payout.problem = ""
+    payout.save(update_fields=("problem",))
+    return Outcome(attempt_id=store_attempt(payout, signed, n=last.n + 1, at=advice.at, pays=last.pays).pk)
+
+
+def _sign(payout: Payout, coins: Sequence[Coin], fee: int) -> Signed:
+    if joins_coins(payout.purpose):
+        return sign_join(chain=payout.chain, coins=coins, fee_minor=fee, fee_cap_minor=payout.fee_cap_minor)
+    return sign_coins(
         chain=payout.chain,
         coins=coins,
         address=payout.address,
@@ -96,10 +108,6 @@ def _raise_rate(payout: Payout, attempts: list[Attempt], state: ChainState, advi
         fee_minor=fee,
         fee_cap_minor=payout.fee_cap_minor,
     )
-    Coin.objects.filter(attempt__payout=payout).update(usable=False)  # the change of what is being outbid
-    payout.problem = ""
-    payout.save(update_fields=("problem",))
-    return Outcome(attempt_id=store_attempt(payout, signed, n=last.n + 1, at=advice.at).pk)
 
 
 def _coins_of(payout: Payout, last: Attempt) -> list[Coin]:

@@ -8,16 +8,18 @@ from django.db import transaction
 from core.locks import lock_rows
 from wallets import states
 from wallets.addresses import house_address
+from wallets.chains.coin_choice import join_fee
 from wallets.chains.sizes import size_vb
 from wallets.freeze import frozen_scopes, is_frozen
 from wallets.models import Attempt, ChainState, Deposit, NonceHold, Payout
+from wallets.purposes import joins_coins
 from wallets.scan_state import trusted_now
 from wallets.signer import journal
 from wallets.signer.advice import Advice, Outcome
 from wallets.signer.checks import check_payout
-from wallets.signer.coins import CoinsShort, choose_coins, hold_coins
+from wallets.signer.coins import CoinsShort, choose_coins, choose_small, hold_coins
 from wallets.signer.death import final_height, list_alive
-from wallets.signer.keys import SignerRefused, sign_coins, sign_nonce
+from wallets.signer.keys import SignerRefused, sign_coins, sign_join, sign_nonce
 from wallets.signer.store import store_attempt
 
 
@@ -38,6 +40,8 @@ def sign_payout(payout_id: int, advice: Advice) -> Outcome:
         with transaction.atomic():
             payout, state, line = _claim(payout_id, advice)
             sign = _sign_with_nonce if advice.has_nonces else _sign_with_coins
+            if joins_coins(payout.purpose):
+                sign = _sign_join
             attempt = sign(payout, state, advice)
             states.PAYOUT.check(payout.state, states.SIGNED)
             payout.state, payout.signed_at, payout.problem = states.SIGNED, advice.at, ""
@@ -113,6 +117,20 @@ def _sign_with_coins(payout: Payout, state: ChainState, advice: Advice) -> Attem
     )
     hold_coins(payout, coins)
     return store_attempt(payout, signed, n=_next_number(payout), at=advice.at)
+
+
+def _sign_join(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
+    """Join the smallest coins into one. As a transfer to ourselves it pays nobody, so the books see its fee alone."""
+    coins = choose_small(chain=payout.chain, height=state.height, most_minor=payout.amount_minor)
+    rate = max(advice.fee_rate_minor, payout.asset.fee_rate_floor_minor)
+    signed = sign_join(
+        chain=payout.chain,
+        coins=coins,
+        fee_minor=join_fee(len(coins), rate),
+        fee_cap_minor=payout.fee_cap_minor,
+    )
+    hold_coins(payout, coins)
+    return store_attempt(payout, signed, n=_next_number(payout), at=advice.at, pays=False)
 
 
 def _sign_with_nonce(payout: Payout, state: ChainState, advice: Advice) -> Attempt:

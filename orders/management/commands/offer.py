@@ -11,7 +11,7 @@ from core.health import operator_token
 from core.heartbeat import is_silent, limit_s
 from orders.facts import read_facts
 from orders.offer import offer_of
-from orders.standing import list_troubles
+from orders.standing import list_hints, list_troubles
 from ticker.catalogue import get_catalogue
 
 
@@ -33,6 +33,8 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}: {self._say(pair, facts, at)}")
         for code, found in list_troubles(facts, at=at).items():
             self.stdout.write(f"{code}: " + ("; ".join(found) or "ok"))
+        for code, found in list_hints(facts).items():
+            self.stdout.writelines(f"{code}: {hint}\n" for hint in found)
         for name, age in sorted(facts.ages.items()):
             late = "LATE" if is_silent(name, facts.ages) else "ok"
             self.stdout.write(f"{name}: {age:.1f} s ago, limit {limit_s(name)} s: {late}")
