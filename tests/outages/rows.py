@@ -17,7 +17,7 @@ CLOCKS = {"clock +5 s": 5, "clock -5 s": -5, "clock +10 min": 600, "clock -10 mi
 # What a worker is silent about, its queue's site-wide cause first.
 DEFAULT = frozenset({Reason.WORKER_SILENT})
 CHAIN = frozenset({Reason.SCAN_SILENT, Reason.ORDERS_SILENT, Reason.PAYOUTS_SILENT})
-SIGNER = frozenset({Reason.PAYOUTS_SILENT, Reason.PAYOUTS_WAITING})
+SIGNER = frozenset({Reason.PAYOUTS_SILENT, Reason.PAYOUTS_WAITING, Reason.SIGNER_SILENT})
 NODE = frozenset({Reason.NODE_PROBLEM, Reason.SCAN_SILENT})
 PAYS = {"litecoin": "LTCETH", "ethereum": "ETHLTC"}  # the pair that a chain pays out
 

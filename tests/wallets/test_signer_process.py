@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,19 @@ from django.conf import settings as django_settings
 from embit.bip32 import HDKey
 from embit.networks import NETWORKS
 
-from core import clock
+from core import clock, database_clock
 from core.database_roles import derive_password, role_name
 from core.heartbeat import read_ages
 from tests.simulated import SimulatedExchange
 from tests.sources import ROOT
 from wallets import states
 from wallets.models import Attempt, NonceHold, Payout
+from wallets.paying import signing
 from wallets.paying.signing import can_sign, request_signature
 from wallets.sign import sign_payouts
 from wallets.signer import server
-from wallets.signer.advice import Advice
+from wallets.signer.advice import Advice, Outcome
+from wallets.signer.room import tell_room
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -163,6 +166,42 @@ def test_a_signer_that_is_not_there_is_an_outcome(settings, tmp_path) -> None:
     assert not can_sign()
     outcome = request_signature(action="pay", payout_id=1, advice=advice)
     assert (outcome.signed, outcome.code) == (False, "signer_unreachable")
+
+
+def test_a_stopped_signer_lets_its_worker_wait_once_and_is_asked_again(settings, tmp_path, monkeypatch) -> None:
+    """The kernel takes connections for it: a worker with ten payouts once waited for five minutes, and read no chain."""
+    settings.KEY_FILE, settings.SIGNER_SOCKET = "", str(tmp_path / "stopped.sock")
+    monkeypatch.setattr(signing, "PATIENCE_S", 0.2)
+    advice = Advice(**{field.name: None for field in fields(Advice)} | {"chain": "ethereum", "in_mempool": ()})
+    with socket.socket(socket.AF_UNIX) as stopped:
+        stopped.bind(settings.SIGNER_SOCKET)
+        stopped.listen(8)
+        assert can_sign()
+        took = []
+        for _ in range(3):
+            began = time.monotonic()
+            assert request_signature(action="pay", payout_id=1, advice=advice).code == "signer_unreachable"
+            took.append(time.monotonic() - began)
+        assert took[0] >= 0.2 > max(took[1:])
+        assert not can_sign()
+
+        later = time.monotonic_ns() + signing.REST_S * 10**9
+        monkeypatch.setattr(signing.time, "monotonic_ns", lambda: later)
+        assert can_sign()
+
+
+@pytest.mark.parametrize(("off_s", "works"), [(4, True), (-4, True), (600, False), (-600, False)])
+def test_a_signer_whose_clock_is_wrong_signs_nothing_and_is_silent(db, keys, monkeypatch, off_s, works) -> None:
+    real, asked = database_clock.machine_now, []
+    monkeypatch.setattr(database_clock, "machine_now", lambda: real() + timedelta(seconds=off_s))
+    monkeypatch.setitem(server.VERBS, "pay", lambda *request: asked.append(request) or Outcome(code="seen"))
+    advice = Advice(**{field.name: None for field in fields(Advice)} | {"chain": "ethereum", "in_mempool": ()})
+    line = json.dumps({"action": "pay", "payout_id": 1, "advice": advice.as_json()}).encode()
+
+    assert server._handle(line, "ethereum").code == ("seen" if works else "signer_clock")
+    assert bool(asked) is works
+    tell_room("ethereum")
+    assert ("signer:ethereum" in read_ages()) is works
 
 
 def test_a_request_that_drips_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:

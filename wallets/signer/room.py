@@ -7,6 +7,7 @@ from django.db import Error, transaction
 from django.db.models.functions import Now
 
 from core.clock import now
+from core.database_clock import clock_is_right
 from core.heartbeat import beat
 from wallets.models import SignerRoom
 from wallets.scan_state import native_asset
@@ -20,10 +21,11 @@ def tell_room(chain: str) -> None:
     """Publish the room; what keeps it from that is logged, and noticed by everybody: without a heartbeat nothing is sold.
 
     A signer goes on where its database is away, and above all where its journal has lost lines: started anew, it would not
-    know of them.
+    know of them. By a clock that is wrong it signs nothing, and says nothing.
     """
     try:
-        publish_room(chain)
+        if clock_is_right():
+            publish_room(chain)
     except (Error, journal.JournalBroken):
         log.exception("what the signer of %s still lets go could not be told", chain)
 

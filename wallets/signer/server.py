@@ -18,6 +18,7 @@ from typing import Any
 from django.db import close_old_connections
 
 from core.clock import now
+from core.database_clock import clock_is_right
 from wallets.signer.advice import Advice, Outcome
 from wallets.signer.verbs import VERBS
 
@@ -99,5 +100,7 @@ def _handle(line: bytes, chain: str) -> Outcome:
         raise BadRequest(f"it cannot be read: {type(error).__name__}") from error
     if type(payout_id) is not int or advice.chain != chain:
         raise BadRequest(f"this is the signer of {chain}")
+    if not clock_is_right():
+        return Outcome(code="signer_clock", words=f"the clock of the signer of {chain} is wrong")
     # The worker's clock decides nothing here either, and what a person alone may decide is not decided over a socket.
     return verb(payout_id, replace(advice, at_iso=now().isoformat(), by="machine", because=""))
