@@ -115,8 +115,6 @@ def _confirm_payout(attempt: Attempt, at: datetime) -> list[NewEntry]:
     payout.save(update_fields=("state", "news", "problem", "txid", "fee_minor", "confirmed_at", "block_height"))
     reserved, paid = Money(payout.reserved_minor, payout.asset), Money(payout.amount_minor, payout.asset)
     if failed or joined:
-        paid -= (
-            paid  # the chain took the fee and moved nothing of ours elsewhere: whoever is owed is still owed everything
-        )
-    purpose = payout.purpose + (f":{payout.reorg_count}" if payout.reorg_count else "")
-    return [settle_entry(purpose=purpose, reserved=reserved, paid=paid, fee=fee, owner=payout.owner_ref, at=at)]
+        # The chain took the fee and moved nothing of ours elsewhere: whoever is owed is still owed everything.
+        paid -= paid
+    return [settle_entry(purpose=payout.closing, reserved=reserved, paid=paid, fee=fee, owner=payout.owner_ref, at=at)]

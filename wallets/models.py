@@ -339,6 +339,11 @@ class Payout(models.Model):
     def __str__(self) -> str:
         return self.purpose
 
+    @property
+    def closing(self) -> str:
+        """The purpose under which its reservation is closed now: numbered for each time that a reorganisation reopened it."""
+        return f"{self.purpose}:{self.reorg_count}" if self.reorg_count else self.purpose
+
 
 class Attempt(models.Model):
     """One signed transaction of a payout. `raw` and `txid` are stored before anything is sent and never change."""

@@ -107,8 +107,7 @@ def unmine_payouts(*, chain: str, above: int, at: datetime) -> list[NewEntry]:
             if payout.state == states.REVERTED:
                 _watch_successors(payout, at)
             states.PAYOUT.check(payout.state, states.BROADCAST)
-            number = f":{payout.reorg_count}" if payout.reorg_count else ""
-            reverse_entry(reference=f"close:{payout.purpose}{number}", reason="reorganisation", at=at)
+            reverse_entry(reference=f"close:{payout.closing}", reason="reorganisation", at=at)
             payout.state, payout.reorg_count = states.BROADCAST, payout.reorg_count + 1
             payout.fee_minor, payout.confirmed_at = None, None
         payout.block_height = None

@@ -84,7 +84,7 @@ def reject_payout(payout: Payout, *, problem: str, at: datetime) -> None:
     payout.state, payout.problem, payout.news = states.REJECTED, problem[:300], True
     payout.save(update_fields=("state", "problem", "news"))
     reserved = Money(payout.reserved_minor, payout.asset)
-    post_entries([release_entry(purpose=payout.purpose, reserved=reserved, at=at)])
+    post_entries([release_entry(purpose=payout.closing, reserved=reserved, at=at)])
 
 
 def redirect_payout(payout: Payout, *, address: str, at: datetime) -> Payout:

@@ -19,7 +19,7 @@ from wallets.addresses import HOUSE
 from wallets.chains.derivation import derive_key
 from wallets.chains.signing import build_and_sign_evm, build_and_sign_utxo, read_signed_evm
 from wallets.freeze import unfreeze
-from wallets.models import Coin, CoinHold, Evidence, Freeze, Payout
+from wallets.models import Coin, CoinHold, Deposit, Evidence, Freeze, Payout
 from wallets.paying import cases
 from wallets.paying.cases import MOVES
 from wallets.send import send_due_attempts
@@ -240,12 +240,31 @@ def test_evidence_is_only_added_to(simulated: SimulatedExchange) -> None:
     assert line.words == "x"
 
 
+def double_spend(site: SimulatedExchange, deposit: Deposit) -> str:
+    """Take the blocks from a deposit on off the chain and let its payer spend the same coins for something else."""
+    deep = site.litecoin.tip().height - int(deposit.block_height or 0) + 1
+    site.litecoin.reorganise(deep, keep=False)
+    site.litecoin.forget_mempool()
+    claim, rate = site.litecoin._sent[deposit.txid]
+    thief = site.litecoin._pay(site.litecoin.new_address(), deposit.amount_minor, claim, rate)
+    site.litecoin.mine(1)
+    site.scan("litecoin")
+    return str(thief)
+
+
+@pytest.mark.parametrize("confirmed", [False, True])
 def test_what_a_double_spent_deposit_paid_for_is_signed_anew(
-    simulated: SimulatedExchange, payout_command: Callable[..., str]
+    simulated: SimulatedExchange, payout_command: Callable[..., str], *, confirmed: bool
 ) -> None:
-    """FAULTS 34: a payout whose input never came to be was "on its way", outbid with the same dead coin."""
+    """FAULTS 34: a payout whose input never came to be was "on its way", outbid with the same dead coin.
+
+    One that was confirmed before is owed again: that its reservation was closed once is no reason against it.
+    """
     simulated.fund("litecoin", 10 * 10**8)
     order = want_payout(simulated, "litecoin")
+    if confirmed:
+        settle(simulated)
+        assert simulated.reload(order).state == states.COMPLETED
     payout = payout_of(order)
     hold = CoinHold.objects.get(payout=payout)
     coin = Coin.objects.select_related("deposit").get(txid=hold.txid, vout=hold.vout)
@@ -253,13 +272,7 @@ def test_what_a_double_spent_deposit_paid_for_is_signed_anew(
     assert deposit is not None
     before = {hold.pk for hold in CoinHold.objects.all()}
 
-    deep = simulated.litecoin.tip().height - int(deposit.block_height or 0) + 1
-    simulated.litecoin.reorganise(deep, keep=False)
-    simulated.litecoin.forget_mempool()
-    claim, rate = simulated.litecoin._sent[deposit.txid]
-    thief = simulated.litecoin._pay(simulated.litecoin.new_address(), deposit.amount_minor, claim, rate)
-    simulated.litecoin.mine(1)
-    simulated.scan("litecoin")
+    thief = double_spend(simulated, deposit)
 
     with pytest.raises(CommandError, match="may still be mined"):
         payout_command(str(payout.pk), "--again", "--because", "its coin is gone")
@@ -276,4 +289,5 @@ def test_what_a_double_spent_deposit_paid_for_is_signed_anew(
     simulated.tick()
     settle(simulated)
     assert simulated.paid(order) == order.get_minor
+    assert payout_of(order).reorg_count == int(confirmed)
     assert cases.MOVES[payout_of(order).state] == {}

@@ -217,10 +217,9 @@ def _settle(payout: Payout, tx: Tx, height: int, fee: int, at: datetime, by: str
     )
     for deposit in change:
         reverse_entry(reference=f"deposit:{deposit.pk}", reason="change of a payout", at=at)
-    purpose = payout.purpose + (f":{payout.reorg_count}" if payout.reorg_count else "")
     reserved, paid = Money(payout.reserved_minor, payout.asset), Money(payout.amount_minor, payout.asset)
     entry = settle_entry(
-        purpose=purpose,
+        purpose=payout.closing,
         reserved=reserved,
         paid=paid,
         fee=Money(fee, payout.asset),

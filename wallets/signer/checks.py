@@ -115,7 +115,7 @@ def _check_facts(payout: Payout) -> None:
         fault = cursor.fetchone()[0]
     if fault:
         raise SignerRefused(f"it stands against no stored fact: {fault}", code="no_facts")
-    if Entry.objects.filter(reference=f"close:{payout.purpose}").exists():
+    if Entry.objects.filter(reference=f"close:{payout.closing}").exists():
         raise SignerRefused("the books say that it is over", code="reservation_closed")
 
 
