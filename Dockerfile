@@ -38,7 +38,7 @@ RUN set -eux; \
     groupadd --gid 1000 nexchange; \
     useradd --uid 1000 --gid 1000 --home-dir /tmp --no-create-home --shell /usr/sbin/nologin nexchange; \
     install -d -o nexchange -g nexchange -m 0755 /usr/share/nginx/html /var/lib/nexchange; \
-    install -d -o nexchange -g nexchange -m 0700 /var/lib/nexchange/journal /run/keys
+    install -d -o nexchange -g nexchange -m 0700 /var/lib/nexchange/journal /var/lib/nexchange/signer /run/keys /run/signer
 
 COPY --from=build /opt/venv /opt/venv
 COPY . /app

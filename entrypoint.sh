@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# What a container of the production image becomes: web | worker QUEUE | beat | release | manage ARGUMENTS… | prune-static
+# What a container of the production image becomes: web | worker QUEUE | signer NETWORK | beat | release |
+# manage ARGUMENTS… | prune-static
 #
-# web, worker and beat wait for PostGIS and for the schema that their code expects; only release changes it. Each role
+# web, worker, signer and beat wait for PostGIS and for the schema that their code expects; only release changes it. Each role
 # ends in exec, so that the program gets the signals that are meant for it. `health` asks the web role of this container.
 set -euo pipefail
 
@@ -17,7 +18,7 @@ fail() {
     exit 1
 }
 
-usage() { fail "'$*' is not a role." "roles: web | worker QUEUE | beat | release | manage ARGUMENTS… | prune-static | health"; }
+usage() { fail "'$*' is not a role." "roles: web | worker QUEUE | signer NETWORK | beat | release | manage ARGUMENTS… | prune-static | health"; }
 
 # What the settings and the agents read. A variable that is set but empty counts as not set, as compose passes them.
 export_variables() {
@@ -80,7 +81,8 @@ ask_health() {
     if [[ -s $RECORD ]]; then touch --no-create "$(<"$RECORD")"; fi
 }
 
-# connect_as KIND: as which of the database's roles this process works; its password is derived from APP_DB_PASSWORD.
+# connect_as KIND: as which of the database's roles this process works, unless its container says. `release`, which is given what
+# all passwords are derived from, derives its own; every other container has one of its own, DB_PASSWORD.
 connect_as() { export DB_ROLE=${DB_ROLE:-$1}; }
 
 role=${1:-web}
@@ -95,10 +97,16 @@ case $role in
     worker)
         [[ $# -eq 1 ]] || fail "worker wants the name of one queue." "For example: worker default"
         export_variables
-        # A network's worker that is given the key signs by itself, for which no role of a worker's suffices.
-        if [[ -z ${KEY_FILE:-} ]]; then connect_as "worker$([[ $1 == default ]] || printf '_%s' "$1")"; fi
+        connect_as "worker$([[ $1 == default ]] || printf '_%s' "$1")"
         wait_for_schema
         exec bin/worker "$1"
+        ;;
+    signer)
+        [[ $# -eq 1 ]] || fail "signer wants the name of one network." "For example: signer litecoin"
+        export_variables
+        connect_as "signer_$1"
+        wait_for_schema
+        exec python manage.py signer "$1"
         ;;
     beat)
         export_variables
@@ -108,12 +116,12 @@ case $role in
         ;;
     release)
         export_variables
+        connect_as operator # makes the superuser; the tables are changed as their owner
         run_release
         ;;
     manage)
         export_variables
-        connect_as operator
-        unset KEY_FILE # of a network's worker: a person's command needs no key, and the checks refuse one to anybody else
+        connect_as operator # in a container of another kind, as that kind
         exec python manage.py "$@"
         ;;
     prune-static) exec bin/static-files prune staticfiles "$HTML_ROOT" "${STATIC_KEEP_HOURS:-24}" ;;

@@ -32,8 +32,11 @@ def check_site_mode(**_: Any) -> list[CheckMessage]:
 
 @register()
 def check_server(**_: Any) -> list[CheckMessage]:
-    """A server (settings_prod) has keys that nobody guesses, and answers to names that somebody wrote."""
-    if not settings.REFUSED_SECRETS:
+    """A server (settings_prod) has keys that nobody guesses, and answers to names that somebody wrote.
+
+    Asked of the kind of process alone that has either.
+    """
+    if not settings.REFUSED_SECRETS or not settings.SPEAKS_TO_PEOPLE:
         return []
     keys = {"SECRET_KEY": settings.SECRET_KEY, "TOKEN_KEY": settings.TOKEN_KEY}
     if settings.QUOTE_KEY:

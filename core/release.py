@@ -57,11 +57,18 @@ def run_release(*, wait_s: int, report: Callable[[str], Any]) -> None:
         report("migrations")
         call_command("migrate", database=OWNER, interactive=False, verbosity=0)
         kinds = list_kinds(settings.CHAINS)
-        report(f"roles {', '.join((UNION, *kinds))}")
+        made = (UNION, *kinds) if settings.UNION_ROLE else kinds
+        report(f"roles {', '.join(made)}")
         with connections[OWNER].cursor() as cursor:
-            for kind in (UNION, *kinds):
+            for kind in made:
                 _make_role(cursor, kind)
             _grant(cursor, kinds)
+            if not settings.UNION_ROLE and _retire_union(cursor, kinds):
+                report(f"role {UNION}, which was all of them together, may do nothing any more")
+            if unlisted := list_rights(cursor).keys() - import_module(settings.RIGHTS).RIGHTS.keys():
+                report(
+                    f"NO RIGHTS on {', '.join(sorted(unlisted))}: {settings.RIGHTS} does not say who may do what there"
+                )
         fixtures = list_fixtures()
         report("fixtures " + ", ".join(path.stem for path in fixtures))
         if fixtures:
@@ -93,6 +100,8 @@ def list_fixtures() -> list[Path]:
 def list_rights(cursor: Any) -> dict[str, dict[str, str]]:
     """Return what each column of the table of rights says of each table that there is; `cursor` is the owner's.
 
+    Nobody has a right on a table of which it says nothing.
+
     Raises: ReleaseError when it speaks of a table that does not exist.
     """
     module = import_module(settings.RIGHTS)
@@ -103,7 +112,7 @@ def list_rights(cursor: Any) -> dict[str, dict[str, str]]:
     ours = {name for (name,) in cursor.fetchall()}
     if unknown := module.RIGHTS.keys() - ours:
         raise ReleaseError(f"rights are declared on tables that do not exist: {', '.join(sorted(unknown))}")
-    return {**dict.fromkeys(sorted(ours), module.UNLISTED), **module.RIGHTS}
+    return {name: module.RIGHTS.get(name, {}) for name in (*sorted(ours - module.RIGHTS.keys()), *module.RIGHTS)}
 
 
 def _make_role(cursor: Any, kind: str) -> None:
@@ -140,7 +149,8 @@ def _make_role(cursor: Any, kind: str) -> None:
 def _grant(cursor: CursorWrapper, kinds: Sequence[str]) -> None:
     """Set every right in one transaction, so that a running site never sees a table without any."""
     owner = str(settings.DATABASES[OWNER]["USER"])
-    everyone = [role_name(owner, kind) for kind in (UNION, *kinds)]
+    union = role_name(owner, UNION)
+    everyone = [*([union] if _exists(cursor, union) else []), *(role_name(owner, kind) for kind in kinds)]
     cursor.execute(OUR_FUNCTIONS)
     functions = [name for (name,) in cursor.fetchall()]
     rights = list_rights(cursor)
@@ -153,6 +163,7 @@ def _grant(cursor: CursorWrapper, kinds: Sequence[str]) -> None:
         sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(_names(everyone)),
         sql.SQL("REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {}").format(_names(everyone)),
     ]
+    statements += [sql.SQL("REVOKE ALL ON {} FROM PUBLIC").format(sql.Identifier(table)) for table in rights]
     statements += [sql.SQL("REVOKE ALL ON FUNCTION {} FROM {}").format(sql.SQL(name), nobody) for name in functions]
     for kind in kinds:
         statements += _table_grants(role_name(owner, kind), column_of(kind), rights)
@@ -160,9 +171,31 @@ def _grant(cursor: CursorWrapper, kinds: Sequence[str]) -> None:
     operator = role_name(owner, "operator")
     below = [role_name(owner, kind) for kind in kinds if column_of(kind) in ("web", "worker", "chain")]
     statements.append(sql.SQL("GRANT {} TO {}").format(_names(below), sql.Identifier(operator)))
-    every_kind = [role_name(owner, kind) for kind in kinds]
-    statements.append(sql.SQL("GRANT {} TO {}").format(_names(every_kind), sql.Identifier(role_name(owner, UNION))))
+    if settings.UNION_ROLE:
+        every_kind = [role_name(owner, kind) for kind in kinds]
+        statements.append(sql.SQL("GRANT {} TO {}").format(_names(every_kind), sql.Identifier(union)))
     cursor.execute(sql.Composed([sql.SQL("BEGIN; "), sql.SQL("; ").join(statements), sql.SQL("; COMMIT")]))
+
+
+def _retire_union(cursor: CursorWrapper, kinds: Sequence[str]) -> bool:
+    """Let the role of all kinds together, which earlier releases made, do nothing and sign in no more; False if it cannot.
+
+    It is not dropped: a database that a restore left beside this one may still name it.
+    """
+    owner = str(settings.DATABASES[OWNER]["USER"])
+    union = role_name(owner, UNION)
+    cursor.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [union])
+    if (True,) not in cursor.fetchall():
+        return False
+    members = _names([role_name(owner, kind) for kind in kinds])
+    cursor.execute(sql.SQL("REVOKE {} FROM {}").format(members, sql.Identifier(union)))
+    cursor.execute(sql.SQL("ALTER ROLE {} NOLOGIN PASSWORD NULL").format(sql.Identifier(union)))
+    return True
+
+
+def _exists(cursor: CursorWrapper, role: str) -> bool:
+    cursor.execute("SELECT FROM pg_roles WHERE rolname = %s", [role])
+    return cursor.fetchone() is not None
 
 
 def _names(roles: Sequence[str]) -> sql.Composed:

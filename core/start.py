@@ -1,6 +1,7 @@
 """What every process of the site does before it works: ask all system checks, and refuse to be what they find wrong."""
 
 import django
+from django.conf import settings
 from django.core.checks import ERROR, run_checks
 
 from core.development_secrets import DevelopmentSecret, refuse_development_secrets
@@ -16,6 +17,10 @@ def refuse_unsafe_start() -> None:
     Django runs its checks in commands alone; gunicorn, the workers and beat are none. No database is asked.
     """
     django.setup()
+    if settings.REFUSED_SECRETS and not settings.DB_ROLE:
+        raise UnsafeStart(
+            "DB_ROLE is not set: on a server each process connects as a role of its own; entrypoint.sh says which."
+        )
     try:
         refuse_development_secrets()
     except DevelopmentSecret as error:

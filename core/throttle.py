@@ -22,10 +22,11 @@ from redis.retry import Retry
 
 from core.client import client_network
 from core.errors import DomainError
+from core.redis_users import COUNTERS
 
 logger = logging.getLogger(__name__)
 WINDOW_S = 60
-KEYS = "api-rate"
+KEYS = COUNTERS
 REST_S = 5  # how long Redis is not asked after it failed: nobody waits for it at each request
 MOST_COUNTED = 20_000  # callers that one process tells apart in a window; without Redis the rest count as one
 MOST_AHEAD = 10  # requests counted before they come, whatever the limit

@@ -7,11 +7,17 @@ import hashlib
 import hmac
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 
 def make_token(purpose: str, row_id: str, nonce: str) -> str:
-    """Return the token of a row: 64 hex characters, the same for the same purpose, row and nonce."""
+    """Return the token of a row: 64 hex characters, the same for the same purpose, row and nonce.
+
+    Raises: ImproperlyConfigured in a process that was not given TOKEN_KEY.
+    """
     message = f"{purpose}:{row_id}:{nonce}".encode()
+    if not settings.TOKEN_KEY:
+        raise ImproperlyConfigured("TOKEN_KEY is not set: tokens are made and read where the pages are, in web alone.")
     return hmac.new(settings.TOKEN_KEY.encode(), message, hashlib.sha256).hexdigest()
 
 

@@ -1,7 +1,8 @@
 """What each kind of process may do with each table: the one place. `manage.py release` grants it, `manage.py roles` prints it.
 
-A cell holds verbs: S(elect), I(nsert), U(pdate), D(elete); U may name its columns. An empty cell is no right at all. Two
-rules stand above the table: only a signer writes what may be sent, and web writes nothing that is money.
+A cell holds verbs: S(elect), I(nsert), U(pdate), D(elete); U may name its columns. An empty cell is no right at all, and a
+table that is missing below has none: `release` names it. Two rules stand above the table: only a signer writes what may be
+sent, and web writes nothing that is money.
 
 web: pages and API. worker: the queue `default` (prices, deadlines, publishing, checkpoints). chain: the worker of one
 network. signer: the only process with keys. operator: what a person's commands may do beyond web, worker and chain together.
@@ -148,9 +149,6 @@ RIGHTS: dict[str, dict[str, str]] = {
     },
     "orders_idempotencykey": {"web": "S I", "worker": "S", "chain": "S", "operator": "S"},
 }
-
-# A table that nobody has put above: named by a test, and until then as wide as a worker's work may need.
-UNLISTED = {"web": "S", "worker": "S I U D", "chain": "S I U D", "signer": "S", "operator": "S"}
 
 # SQL functions that something of ours calls, and who may; every other one of ours runs as a trigger alone.
 FUNCTIONS: dict[str, tuple[str, ...]] = {

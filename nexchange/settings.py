@@ -8,6 +8,7 @@ from pathlib import Path
 from core import networks
 from core.database_roles import derive_password, role_name
 from core.environment import Environment
+from core.redis_users import unacked_keys
 
 CHAINS: tuple[str, ...] = networks.CHAINS
 
@@ -97,6 +98,11 @@ _owner_password = env.str("POSTGIS_ENV_POSTGRES_PASSWORD", default="") or _owner
 # The password that all roles' own ones are derived from: known to release and to whoever starts the processes.
 APP_DB_PASSWORD = env.str("APP_DB_PASSWORD", default="")
 DB_ROLE = env.str("DB_ROLE", default="")  # empty: all of them together, for tests and a developer's shell
+UNION_ROLE = True  # whether a release makes the role of all together
+SPEAKS_TO_PEOPLE = DB_ROLE in (
+    "",
+    "web",
+)  # makes and reads sessions, quotes and tokens: the keys of those are its alone
 APP_ROLE = role_name(_owner_user, DB_ROLE)
 DB_PASSWORD = env.str("DB_PASSWORD", default="") or (
     derive_password(APP_DB_PASSWORD, APP_ROLE) if DB_ROLE else APP_DB_PASSWORD
@@ -148,6 +154,7 @@ def broker_url(redis_url: str) -> str:
 
 
 CELERY_BROKER_URL = broker_url(REDIS_URL)
+CELERY_BROKER_TRANSPORT_OPTIONS = unacked_keys(DB_ROLE) if DB_ROLE else {}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -155,8 +162,7 @@ CELERY_TASK_SOFT_TIME_LIMIT = 60
 CELERY_TASK_TIME_LIMIT = 90
 CELERY_TIMEZONE = "UTC"
 # One message could stop payouts for good, or print passwords, and ping would answer all the while: heartbeats are rows.
-# The union of all roles, which no part of bin/run connects as, still answers the ping of the compose file's network workers.
-CELERY_WORKER_ENABLE_REMOTE_CONTROL = not DB_ROLE
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

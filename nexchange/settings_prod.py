@@ -1,16 +1,18 @@
-"""A server: no secret has a default, cookies only over TLS."""
+"""A server: no secret has a default, each process is of one kind, cookies only over TLS."""
 
 from django.core.exceptions import ImproperlyConfigured
 
 from nexchange.settings import *  # noqa: F403 -- settings modules differ from the base, they do not repeat it
-from nexchange.settings import SECRET_KEY, SILENCED_SYSTEM_CHECKS, TOKEN_KEY
+from nexchange.settings import SECRET_KEY, SILENCED_SYSTEM_CHECKS, SPEAKS_TO_PEOPLE, TOKEN_KEY
 
 for _name, _value in (("SECRET_KEY", SECRET_KEY), ("TOKEN_KEY", TOKEN_KEY)):
-    if not _value:
+    if SPEAKS_TO_PEOPLE and not _value:
         raise ImproperlyConfigured(f"Set {_name} or {_name}_FILE: production has no default for a secret.")
 
 # What the tracked file ENVIRONMENT holds; a test compares. The pipelines may build with these, a server does not start.
 REFUSED_SECRETS = ("development-only", "development-only-app")
+
+UNION_ROLE = False  # nobody works as all kinds at once here
 
 SESSION_COOKIE_SECURE = True
 CSRF_COOKIE_SECURE = True

@@ -3,16 +3,22 @@
 
 redis_pid=''
 
-# start_redis NAME: start it, wait until it answers, and export REDIS_URL.
+# start_redis NAME [users]: start it, wait until it answers, and export REDIS_URL. With `users` nobody comes in without the password
+# of a kind of process, which bin/as gives.
 start_redis() {
-    local dir waited
+    local dir waited users=()
     dir=$(socket_dir "redis-$1")
     rm -f "$dir/redis.sock"
-    env ${MARK:+"$MARK"} redis-server --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --daemonize no \
+    if [[ -n ${2:-} ]]; then
+        (umask 077 && python3 bin/lib/redis_users.py >"$dir/users.acl")
+        users=(--aclfile "$dir/users.acl")
+        export RUN_REDIS_USERS=yes
+    fi
+    env ${MARK:+"$MARK"} redis-server "${users[@]}" --port 0 --unixsocket "$dir/redis.sock" --save '' --appendonly no --dir "$dir" --daemonize no \
         >"$LOG_DIR/redis-$1.log" 2>&1 </dev/null 7>&- 9>&- &
     redis_pid=$! redis_dir=$dir
     for ((waited = 0; ; waited++)); do
-        if [[ $(redis-cli -s "$dir/redis.sock" ping 2>/dev/null) == PONG ]]; then break; fi
+        case $(redis-cli -s "$dir/redis.sock" ping 2>/dev/null) in PONG | NOAUTH*) break ;; esac
         if ((waited > 200)) || ! kill -0 $redis_pid 2>/dev/null; then
             fail "Redis did not start." "$(tail -n 3 "$LOG_DIR/redis-$1.log")" "All of its output: $LOG_DIR/redis-$1.log"
         fi

@@ -93,3 +93,23 @@ def test_no_role_gets_coins_by_sql(order: Order, thief: Thief) -> None:
     assert succeeds(thief("worker_litecoin"), DEPOSIT, order)
     other = REDIRECT.replace("%(address)s", "'0x8617E340B3D01FA5F11F306F4090FD50E238070D'")
     assert [kind for kind in KINDS if succeeds(thief(kind), other, order)] == ["operator"]
+
+
+@pytest.mark.parametrize("may_sign_in", [True, False])
+def test_facts_are_asked_of_all_kinds_together_where_nobody_signs_in_as_them(order, as_owner, may_sign_in) -> None:
+    """As on a server that an earlier release gave that role; tests make payouts up with it."""
+    union = psycopg2.extensions.quote_ident(settings.DATABASES["default"]["USER"], as_owner)
+    asked = {"order": order.reference, "address": THIEVES, "funded": []}
+    as_owner.execute("BEGIN")
+    try:
+        if not may_sign_in:
+            as_owner.execute(f"ALTER ROLE {union} NOLOGIN")  # seen by this transaction alone
+        as_owner.execute(f"SET LOCAL ROLE {union}")
+        as_owner.execute(PAYOUT, asked)
+        if may_sign_in:
+            as_owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        else:
+            with pytest.raises(psycopg2.errors.RestrictViolation, match="payout_without_facts"):
+                as_owner.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    finally:
+        as_owner.execute("ROLLBACK")

@@ -67,6 +67,38 @@ SERVERS = {
     "worker": [sys.executable, "-m", "celery", "-A", "nexchange", "worker", "--pool", "solo"],
     "beat": [sys.executable, "-m", "celery", "-A", "nexchange", "beat", "--schedule", "SCHEDULE"],
 }
+KINDS = {"web": "web", "worker": "worker", "beat": "beat", "release": "operator", "waiting for a release": "worker"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("server", ["web", "worker", "beat"])
+def test_no_process_of_a_server_works_as_all_kinds_together(server, tmp_path):
+    command = [part.replace("SCHEDULE", str(tmp_path / "beat")) for part in SERVERS[server]]
+
+    refused = run_under_production(*command)
+
+    assert refused.returncode != 0
+    assert "DB_ROLE is not set" in refused.stderr + refused.stdout
+
+
+@pytest.mark.parametrize("kind", ["worker_litecoin", "signer_ethereum", "beat", "operator"])
+def test_whoever_speaks_to_nobody_is_given_none_of_those_keys(kind):
+    """And is not able to make a token, or to sign anything, that web would believe."""
+    tries = (
+        "import django; django.setup()\nfrom django.core import signing\nfrom core.tokens import make_token\n"
+        "from django.core.exceptions import ImproperlyConfigured\nfrom core.start import refuse_unsafe_start\n"
+        "refuse_unsafe_start()\n"
+        "for make in (lambda: make_token('health', '', ''), lambda: signing.dumps('x')):\n"
+        "    try:\n        make()\n    except ImproperlyConfigured as error:\n        print(error)\n"
+    )
+
+    told = run_under_production(sys.executable, "-c", tries, DB_ROLE=kind, SECRET_KEY="", TOKEN_KEY="")
+
+    assert told.returncode == 0, told.stderr
+    assert re.findall(r"TOKEN_KEY is not set|The SECRET_KEY setting must not be empty", told.stdout) == [
+        "TOKEN_KEY is not set",
+        "The SECRET_KEY setting must not be empty",
+    ]
 
 
 @pytest.mark.slow
@@ -74,14 +106,14 @@ SERVERS = {
 def test_no_server_starts_with_a_published_secret(server, tmp_path):
     # Beat makes its schedule before it asks, and removes one that it cannot read: never a device.
     command = [part.replace("SCHEDULE", str(tmp_path / "beat")) for part in SERVERS[server]]
-    refused = run_under_production(*command, TOKEN_KEY=read_environment()["TOKEN_KEY"])
+    refused = run_under_production(*command, DB_ROLE=KINDS[server], TOKEN_KEY=read_environment()["TOKEN_KEY"])
 
     assert refused.returncode != 0
     assert re.search(r"TOKEN_KEY (of this server|can be guessed)", refused.stderr + refused.stdout)
 
 
 def test_a_server_with_secrets_of_its_own_starts():
-    started = run_under_production(*SERVERS["web"])
+    started = run_under_production(*SERVERS["web"], DB_ROLE="web")
 
     assert started.returncode == 0, started.stderr
 
@@ -90,7 +122,7 @@ LIVE = {"SITE_MODE": "live", "ALLOWED_HOSTS": "site.example"}
 
 
 def test_a_live_server_starts():
-    started = run_under_production(*SERVERS["web"], **LIVE)
+    started = run_under_production(*SERVERS["web"], DB_ROLE="web", **LIVE)
 
     assert started.returncode == 0, started.stderr
 
@@ -112,7 +144,7 @@ def test_a_live_server_starts():
 def test_no_process_starts_with_what_the_checks_refuse(server, wrong, said, tmp_path):
     command = [part.replace("SCHEDULE", str(tmp_path / "beat")) for part in SERVERS[server]]
 
-    refused = run_under_production(*command, **LIVE | wrong)
+    refused = run_under_production(*command, DB_ROLE=KINDS[server], **LIVE | wrong)
 
     assert refused.returncode != 0
     assert said in refused.stderr + refused.stdout

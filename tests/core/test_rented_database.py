@@ -6,6 +6,7 @@ import sys
 from contextlib import closing
 
 import psycopg2
+import psycopg2.errors
 import pytest
 from django.conf import settings
 
@@ -114,3 +115,49 @@ def test_what_a_thief_left_behind_in_its_role_ends_with_the_next_release(owner, 
         password=derive_password(PASSWORD, web),
         dbname=RENTED,
     ).close()
+
+
+@pytest.mark.slow
+def test_on_a_server_nobody_works_as_all_kinds_together(owner, as_owner):
+    """Earlier releases made that role; it goes with the first that has a role for each process."""
+    assert release(owner).returncode == 0
+    server = owner | {"DJANGO_SETTINGS_MODULE": "nexchange.settings_prod", "DB_ROLE": "operator"}
+
+    done = release(server)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "role app, which was all of them together, may do nothing any more" in done.stdout
+    as_owner.execute(
+        """SELECT rolcanlogin, EXISTS (SELECT FROM pg_auth_members WHERE member = r.oid) FROM pg_roles r
+           WHERE rolname = %s""",
+        [f"{RENTED}_app"],
+    )
+    assert as_owner.fetchall() == [(False, False)]
+    again = release(server)
+    assert (again.returncode, "role app" in again.stdout) == (0, False)
+    as_owner.execute(f"DROP OWNED BY {RENTED}_app; DROP ROLE {RENTED}_app")
+    assert release(server).returncode == 0
+    as_owner.execute("SELECT FROM pg_roles WHERE rolname = %s", [f"{RENTED}_app"])
+    assert as_owner.fetchall() == []
+
+
+@pytest.mark.slow
+def test_a_table_that_the_table_of_rights_does_not_know_is_nobodys_and_is_named(owner, as_owner):
+    assert release(owner).returncode == 0
+    place = {"host": owner["POSTGIS_PORT_5432_TCP_ADDR"], "port": owner["POSTGIS_PORT_5432_TCP_PORT"], "dbname": RENTED}
+    with closing(psycopg2.connect(user=RENTED, password="owners", **place)) as raw, raw, raw.cursor() as cursor:
+        cursor.execute("CREATE TABLE orders_forgotten (id bigint)")
+        cursor.execute(f"GRANT ALL ON orders_forgotten TO {role_name(RENTED, 'web')}, PUBLIC")
+
+    done = release(owner)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "NO RIGHTS on orders_forgotten: nexchange.rights does not say who may do what there" in done.stdout
+    for kind in ("", *list_kinds(CHAINS)):
+        role = role_name(RENTED, kind)
+        password = derive_password(PASSWORD, role) if kind else PASSWORD
+        with closing(psycopg2.connect(user=role, password=password, **place)) as raw, raw.cursor() as cursor:
+            for statement in ("SELECT FROM orders_forgotten", "INSERT INTO orders_forgotten VALUES (1)"):
+                with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                    cursor.execute(statement)
+                raw.rollback()

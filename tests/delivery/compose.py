@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deploy.passwords import derive_all
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +23,8 @@ REQUIRED = {
     "POSTGIS_ENV_POSTGRES_PASSWORD": "the owner's password",
     "APP_DB_PASSWORD": "the site's password",
 }
+DERIVED = derive_all(REQUIRED["APP_DB_PASSWORD"], REQUIRED["POSTGIS_ENV_POSTGRES_USER"])
+REQUIRED |= DERIVED
 
 needs_compose = pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
 

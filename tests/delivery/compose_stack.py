@@ -19,6 +19,7 @@ IMAGES = {
     "REDIS_IMAGE": os.environ.get("REDIS_IMAGE") or "redis:latest",
 }
 APP_UID = 1000
+OF_THE_APP = ("html", "journal", "keys", "signers", "signers/litecoin", "signers/ethereum")
 
 
 class Stack:
@@ -30,9 +31,9 @@ class Stack:
         # By content, as a deploy names them: somebody may build the same names anew while this runs.
         pinned = {name: docker("image", "inspect", "--format", "{{.Id}}", image) for name, image in IMAGES.items()}
         self.variables = REQUIRED | pinned | {"ALLOWED_HOSTS": "localhost"} | variables
-        for path in ("etc/nginx/ssl", "etc/nginx/release", "letsencypt", "acme", "html", "journal", "keys", "database"):
+        for path in ("etc/nginx/ssl", "etc/nginx/release", "letsencypt", "acme", "database", *OF_THE_APP):
             (folder / path).mkdir(parents=True)
-        for path in ("html", "journal", "keys"):
+        for path in OF_THE_APP:
             os.chown(folder / path, APP_UID, APP_UID)
         make_certificate(folder / "etc" / "nginx" / "ssl")
         (folder / "etc" / "nginx" / "nginx.conf").write_bytes((ROOT / "nginx.conf").read_bytes())

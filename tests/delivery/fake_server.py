@@ -11,7 +11,12 @@ from typing import Any
 from tests.sources import ROOT
 
 REPOSITORY = "registry.example:5000/shop/site"
-WORKERS = ("worker", "worker_litecoin", "worker_ethereum", "beat")
+WORKERS = ("worker", "signer_litecoin", "signer_ethereum", "worker_litecoin", "worker_ethereum", "beat")
+# As much of a compose file as the deploy looks at; the second is of a release without signers and without users in Redis.
+COMPOSE = "services:\n" + "".join(f"  {name}: {{}}\n" for name in ("app", *WORKERS, "broker", "nginx", "postgis"))
+EARLIER = "services:\n" + "".join(
+    f"  {name}: {{}}\n" for name in ("app", "worker", "worker_litecoin", "worker_ethereum", "beat", "redis")
+)
 
 # sudo -n [-E] PROGRAM ARGUMENTS…: as much of docker and docker-compose as a deploy asks; FAULTS says what goes wrong.
 SUDO = f"""#!{sys.executable} -SE
@@ -68,7 +73,7 @@ if program == "docker":
         leave(*((1, faults["pull"]) if faults.get("pull") else ()))
     elif verb == "run" and "/run/keys/" in arguments[-1]:
         leave(1 if arguments[-1].endswith(faults.get("key", "?")) else 0)
-    elif verb == "run" and faults.get("nginx"):
+    elif verb == "run" and faults.get("nginx") and "nginx" in arguments[-3:]:
         leave(1, "nginx: configuration file /etc/nginx/nginx.conf test failed")
     elif verb == "ps":
         service = arguments[-1].rpartition("=")[2]
@@ -94,6 +99,8 @@ if program == "docker":
         for name, value in values.items():
             text = text.replace(name, value)
         leave(0, text)
+    elif verb == "rm":
+        state.pop(arguments[-1], None)
     elif verb == "exec" and "python" in arguments:
         through_nginx = "nginx" in arguments
         service = ("app_next" if flag.exists() else "app") if through_nginx else arguments[2]
@@ -160,6 +167,7 @@ class FakeServer:
         self.folder, self.root = folder, folder / "nexchange"
         self.home, self.programs = folder / "home", folder / "programs"
         self.faults: dict[str, Any] = {}
+        self.compose = COMPOSE
         if self.home.exists():
             return
         for path in (self.root / "etc/nginx/ssl", self.root / "state", self.home, self.programs):
@@ -179,7 +187,7 @@ class FakeServer:
         (stage / "bin").mkdir(parents=True)
         (stage / "bin" / "backup").write_text(BACKUP)
         (stage / "nginx.conf").write_text(nginx)
-        (stage / "docker-compose.yml").write_text("services: {}\n")
+        (stage / "docker-compose.yml").write_text(self.compose)
         return stage
 
     def deploy(self, commit: str, *, nginx: str = "one", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -205,7 +213,7 @@ class FakeServer:
             **{f"NEW_{name}_IMAGE": image(name.lower()) for name in ("NGINX", "POSTGIS", "REDIS")},
         }
         names = "ALLOWED_HOSTS DRAIN_SECONDS GUNICORN_PORT SECRET_KEY DATABASE_CONTAINER LOG_LEVEL"
-        names += " APP_DB_PASSWORD RENEW_SECONDS API_REQUESTS_PER_MINUTE PROXY_NETWORKS"
+        names += " REDIS_USERS APP_DB_PASSWORD RENEW_SECONDS API_REQUESTS_PER_MINUTE PROXY_NETWORKS"
         head = f"SITE_NAMES='{names}'\nSTAGE='{stage}'\nCOMMIT={commit}\n"
         parts = "".join(path.read_text() for path in sorted((ROOT / "bin/lib/deploy/server").glob("*.sh")))
         return subprocess.run(

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.delivery.compose import REQUIRED, ROOT, needs_compose, parse_yaml, read_services, run_config
+from tests.delivery.compose import DERIVED, REQUIRED, ROOT, needs_compose, parse_yaml, read_services, run_config
 
-APP_ROLES = {"app", "app_next", "worker", "worker_litecoin", "worker_ethereum", "beat", "release", "miner", "keys"}
 WORKERS = {"worker", "worker_litecoin", "worker_ethereum"}
-OTHERS = {"nginx", "postgis", "redis", "litecoin", "ethereum"}
+SIGNERS = {"signer_litecoin", "signer_ethereum"}
+ONCE = {"release", "operator", "keys"}
+APP_ROLES = {"app", "app_next", "beat", "miner"} | WORKERS | SIGNERS | ONCE
+OTHERS = {"nginx", "postgis", "broker", "litecoin", "ethereum"}
+KINDS = {"app": "web", "app_next": "web", "miner": "operator"}  # the others are called after their kind
 
 pytestmark = needs_compose
 
@@ -61,7 +64,7 @@ def test_another_tag_or_setting_of_the_app_leaves_database_redis_and_nginx_as_th
     )
 
     assert changed["app"] != services["app"]
-    for name in ("nginx", "postgis", "redis"):
+    for name in ("nginx", "postgis", "broker"):
         assert changed[name] == services[name]
 
 
@@ -75,17 +78,77 @@ def test_the_owners_password_reaches_only_the_database_and_the_role_that_changes
     assert holders == {"release", "postgis"}
 
 
-def test_private_keys_and_the_journal_are_mounted_only_where_payouts_are_signed(services):
-    def mounts(service: dict[str, Any]) -> str:
-        return " ".join(service.get("volumes") or ())
+def environment(service: dict[str, Any]) -> dict[str, Any]:
+    return service.get("environment") or {}
 
-    paying = {"worker_litecoin", "worker_ethereum"}
-    assert {name for name, service in services.items() if "/run/keys" in mounts(service)} == paying | {"keys"}
-    assert {name for name, service in services.items() if "/journal" in mounts(service)} == WORKERS
-    assert {name for name, service in services.items() if "KEY_FILE" in (service.get("environment") or {})} == paying
-    for name in paying:
-        assert "/nexchange/keys:/run/keys:ro" in services[name]["volumes"]
-        assert services[name]["environment"]["KEY_FILE"] == f"/run/keys/{name.removeprefix('worker_')}.json"
+
+def mounts(service: dict[str, Any]) -> dict[str, str]:
+    """Return what is mounted where, with its mode."""
+    return {where: f"{what}:{mode}" for what, where, mode in (text.split(":") for text in service.get("volumes") or ())}
+
+
+def test_what_all_passwords_are_derived_from_reaches_only_the_role_that_makes_the_others(services):
+    holders = {name for name, one in services.items() if REQUIRED["APP_DB_PASSWORD"] in environment(one).values()}
+
+    assert holders == {"release"}
+
+
+@pytest.mark.parametrize("name", sorted(APP_ROLES - {"release", "keys"}))
+def test_each_process_is_given_the_passwords_of_its_own_kind_and_no_other(services, name):
+    kind = KINDS.get(name, name)
+    given = " ".join(str(value) for value in environment(services[name]).values())
+
+    held = {variable for variable, password in DERIVED.items() if password in given}
+    own = {f"DB_PASSWORD_{kind.upper()}", f"REDIS_PASSWORD_{kind.upper()}"}
+    assert held == own & DERIVED.keys()
+    assert environment(services[name])["DB_ROLE"] == kind
+    assert environment(services[name])["DB_PASSWORD"] == DERIVED[f"DB_PASSWORD_{kind.upper()}"]
+
+
+@pytest.mark.parametrize(
+    ("part", "readers"),
+    [
+        ("SECRET_KEY", {"app", "app_next"}),
+        ("TOKEN_KEY", {"app", "app_next"}),
+        ("QUOTE_KEY", {"app", "app_next"}),
+        ("NEW_RELIC_LICENSE_KEY", {"app", "app_next"}),
+        ("LITECOIN_RPC_URL", {"worker_litecoin", "operator", "miner"}),
+        ("ETHEREUM_RPC_URL", {"worker_ethereum", "operator", "miner"}),
+        ("DEMO_LITECOIN_RPC_URL", {"app", "app_next"}),
+        ("LITECOIN_CEILING_DAY", {"signer_litecoin"}),
+        ("ETHEREUM_CEILING_HOUR", {"signer_ethereum"}),
+        ("LITECOIN_ACCOUNT_KEY", {"app", "app_next", "miner", "operator"} | WORKERS | SIGNERS),
+        ("DJANGO_SUPERUSER_PASSWORD", {"release"}),
+    ],
+)
+def test_a_value_reaches_only_whoever_needs_it(part, readers):
+    services = read_services(**{part: "looked for, of thirty-two characters"})
+
+    assert {
+        name for name, one in services.items() if "looked for, of thirty-two characters" in environment(one).values()
+    } == readers
+
+
+def test_a_networks_key_and_journal_are_mounted_in_its_signer_alone(services):
+    for chain in ("litecoin", "ethereum"):
+        signer = services[f"signer_{chain}"]
+        assert mounts(signer) == {
+            f"/run/keys/{chain}.json": f"/nexchange/keys/{chain}.json:ro",
+            "/var/lib/nexchange/signer": f"/nexchange/signers/{chain}:rw",
+            "/run/signer": f"signer_{chain}:rw",
+        }
+        assert environment(signer)["KEY_FILE"] == f"/run/keys/{chain}.json"
+        assert mounts(services[f"worker_{chain}"]) == {
+            "/var/lib/nexchange/journal": "/nexchange/journal:rw",
+            "/run/signer": f"signer_{chain}:ro",
+        }
+    others = {name: str(services[name].get("volumes")) for name in services if name not in SIGNERS}
+    assert {name for name, volumes in others.items() if "/keys" in volumes} == {"keys"}
+    assert {name for name, volumes in others.items() if "/signers" in volumes} == set()
+    assert {name for name, one in services.items() if "KEY_FILE" in environment(one)} == SIGNERS
+    paying = {"worker_litecoin", "worker_ethereum", "operator"}
+    assert {name for name, volumes in others.items() if "/journal" in volumes} == paying
+    assert {name for name, volumes in others.items() if "/run/signer" in volumes} == paying - {"operator"}
 
 
 def test_the_roles_of_the_app_run_without_rights_on_a_root_that_cannot_be_written(services):
@@ -109,28 +172,44 @@ def test_everything_is_limited_and_its_log_too(services):
 def test_everything_that_serves_comes_back_after_a_crash_also_of_the_engine(services):
     once = {name for name, service in services.items() if service["restart"] == "no"}
 
-    assert once == {"release", "keys"}
+    assert once == ONCE
     # An engine that was killed stops what it finds running when it is back, and `unless-stopped` then keeps it stopped.
     assert {service["restart"] for name, service in services.items() if name not in once} == {"always"}
 
 
-def test_workers_and_beat_replace_the_health_check_of_the_image(services):
-    for name in WORKERS:
-        queue = services[name]["command"][1]
-        # The union of roles, as which a network's worker signs, still answers Celery's ping.
-        wanted = "manage healthy default" if queue == "default" else f'"{queue}@$HOSTNAME"'
-        assert wanted in services[name]["healthcheck"]["test"]
+def test_whoever_serves_no_pages_replaces_the_health_check_of_the_image(services):
+    works = {name: f"orders:{name.partition('_')[2]}" for name in WORKERS} | {"worker": "default"}
+    works |= {name: name.replace("_", ":") for name in SIGNERS}
+    for name, work in works.items():
+        assert services[name]["healthcheck"]["test"] == f"/entrypoint.sh manage healthy {work} --within 60"
     assert "/tmp" in services["beat"]["healthcheck"]["test"]  # noqa: S108 -- the container's
     assert "healthcheck" not in services["app"]
 
 
-def test_nginx_reaches_the_app_and_nothing_behind_it(services):
-    def networks(name: str) -> set[str]:
-        return set(services[name]["networks"])
+def test_nobody_asks_a_worker_over_redis():
+    assert "inspect" not in (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 
-    assert networks("nginx") == {"front"}
-    assert networks("postgis") == networks("redis") == {"back"}
-    assert networks("app") == networks("app_next") == {"front", "back"}
+
+def test_each_container_reaches_what_its_work_needs(services):
+    reach = {
+        "nginx": {"front"},
+        "app": {"front", "back", "queue", "chains"},
+        "app_next": {"front", "back", "queue", "chains"},
+        "worker": {"back", "queue"},
+        "beat": {"back", "queue"},
+        "worker_litecoin": {"back", "queue", "chains"},
+        "worker_ethereum": {"back", "queue", "chains"},
+        "signer_litecoin": {"back"},
+        "signer_ethereum": {"back"},
+        "release": {"back"},
+        "operator": {"back", "chains"},
+        "miner": {"back", "chains"},
+        "postgis": {"back"},
+        "broker": {"queue"},
+        "litecoin": {"chains"},
+        "ethereum": {"chains"},
+    }
+    assert {name: set(one.get("networks") or ()) for name, one in services.items() if name != "keys"} == reach
 
 
 def test_nothing_waits_for_a_database_that_may_be_elsewhere(services):
@@ -172,15 +251,8 @@ def test_every_setting_that_may_be_chosen_on_a_server_is_handed_on(services):
         "DATABASE_URL",  # the POSTGIS_* variables say it all
         "POSTGIS_PORT_5432_TCP_ADDR",  # the entrypoint's, from DATABASE_CONTAINER
         "STATIC_ROOT",  # inside the image
-        "DB_ROLE",  # the entrypoint's
-        "DB_PASSWORD",  # derived from APP_DB_PASSWORD
-        "SIGNER_SOCKET",  # no signer apart yet: a network's worker signs
-        "SIGNER_JOURNAL_DIR",  # workers
-        "KEY_FILE",  # a network's worker
-        *(name for name in read if "_CEILING_" in name),  # likewise
-        "POSTGIS_ENV_POSTGRES_PASSWORD",  # release
     }
-    known = set(services["app"]["environment"])
+    known = {name for one in services.values() for name in environment(one)}
 
     assert len(read) > 20
     assert read - known - elsewhere == set()
@@ -213,20 +285,9 @@ def test_the_variables_are_those_that_somebody_chooses():
 @pytest.mark.parametrize("name", CHOSEN)
 def test_an_unusual_value_reaches_whoever_reads_it(unusual, name):
     value = NUMBERS.get(name, f"unusual $ '{name}'")
-    readers = {service for service in unusual if value in (unusual[service].get("environment") or {}).values()}
+    readers = {name for name, one in unusual.items() if any(value in str(held) for held in environment(one).values())}
 
-    of_release = {"POSTGIS_ENV_POSTGRES_PASSWORD", *(part for part in CHOSEN if part.startswith("DJANGO_SUPERUSER"))}
-    of_web = {"GUNICORN_PORT", "GUNICORN_WORKERS", "GUNICORN_THREADS", "STATIC_KEEP_HOURS", "QUOTE_KEY"}
-    if "_CEILING_" in name:
-        assert readers == {f"worker_{name.partition('_')[0].lower()}"}
-    elif name in ("RENEW_SECONDS", "PROXY_NETWORKS"):
-        assert readers == {"nginx"}
-    elif name in of_release:
-        assert readers - {"postgis"} == {"release"}
-    elif name in of_web:
-        assert readers - {"nginx"} == {"app", "app_next"}
-    else:
-        assert readers >= APP_ROLES - {"keys"}
+    assert readers, name
 
 
 def test_names_no_version_of_the_format_which_version_two_would_warn_about():

@@ -19,10 +19,10 @@ pytestmark = pytest.mark.docker
 def stack(tmp_path_factory):
     stack = Stack(tmp_path_factory.mktemp("stack"), TICKER_MARKET="demo")
     try:
-        stack.compose("up", "--detach", "postgis", "redis")
+        stack.compose("up", "--detach", "postgis", "broker")
         stack.compose("run", "--rm", "release")
         stack.compose("up", "--detach", "app", "worker", "beat", "nginx")
-        stack.wait_healthy("app", "nginx", "postgis", "redis")
+        stack.wait_healthy("app", "nginx", "postgis", "broker")
         yield stack
     finally:
         stack.remove()
@@ -75,7 +75,7 @@ def test_every_role_runs_as_nobody_special_and_cannot_write_its_own_code(stack):
 
 
 def test_the_owners_password_is_in_no_container_that_serves(stack):
-    for service in ("app", "worker", "beat", "nginx", "redis"):
+    for service in ("app", "worker", "beat", "nginx", "broker"):
         assert REQUIRED["POSTGIS_ENV_POSTGRES_PASSWORD"] not in str(stack.facts(service)), service
 
 
@@ -84,11 +84,11 @@ def test_worker_and_beat_become_healthy(stack):
 
 
 def test_a_new_tag_replaces_the_app_and_leaves_database_redis_and_nginx_alone(stack):
-    before = {service: stack.container(service) for service in ("app", "postgis", "redis", "nginx")}
+    before = {service: stack.container(service) for service in ("app", "postgis", "broker", "nginx")}
     tag = f"{stack.name}:next"
     docker("tag", stack.variables["APP_IMAGE"], tag)
     try:
-        stack.compose("up", "--detach", "--no-deps", "app", "postgis", "redis", "nginx", APP_IMAGE=tag)
+        stack.compose("up", "--detach", "--no-deps", "app", "postgis", "broker", "nginx", APP_IMAGE=tag)
         after = {service: stack.container(service) for service in before}
         stack.wait_healthy("app")
     finally:

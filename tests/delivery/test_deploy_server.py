@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from tests.delivery.compose import needs_compose, parse_yaml, read_services
-from tests.delivery.fake_server import WORKERS, FakeServer, image
+from tests.delivery.fake_server import COMPOSE, EARLIER, WORKERS, FakeServer, image
 
 pytestmark = pytest.mark.slow  # each engine call is a program of its own
 
@@ -67,7 +67,7 @@ def test_a_release_never_leaves_nobody_to_answer(serving):
     asked = [call for call, _ in calls]
     order = (
         "docker exec worker /entrypoint.sh manage replacing",
-        "docker-compose stop worker_litecoin worker_ethereum",
+        "docker-compose stop signer_litecoin signer_ethereum worker_litecoin worker_ethereum",
         "docker-compose run --rm -T release",
         "docker-compose up -d --no-deps worker ",
         "docker exec worker /entrypoint.sh manage replacing --over",
@@ -185,8 +185,7 @@ def test_a_live_site_without_a_networks_key_is_refused_before_anything_is_change
     done = serving.deploy("new")
 
     assert done.returncode != 0
-    assert "keys/ethereum.json is not there" in done.stderr
-    assert "Divide keys.json" in done.stderr
+    assert "keys/ethereum.json is no file that user 1000 can read" in done.stderr
     assert "before anything was changed" in done.stderr
     assert_old_serves(serving)
     assert not any(call.startswith("docker-compose") for call, _ in serving.calls())
@@ -338,7 +337,7 @@ def test_services_that_were_replaced_come_back_with_the_release(serving):
     serving.deploy("new", DEPLOY_SERVICES="yes", NEW_NGINX_IMAGE=image("nginx2"))
 
     assert f"NGINX_IMAGE={image('nginx')}" in serving.text("state/services.env")
-    back = [call for call, _ in serving.calls() if call == "docker-compose up -d --no-deps redis nginx postgis"]
+    back = [call for call, _ in serving.calls() if call == "docker-compose up -d --no-deps nginx broker postgis"]
     assert len(back) == 2, "once with the new images, once with the old ones"
 
 
@@ -435,3 +434,74 @@ def test_the_profile_demo_brings_chains_and_a_miner_and_without_it_there_are_non
     assert {"litecoin", "ethereum", "miner"} <= started
     assert any(call == "docker-compose run --rm -T keys" for call, _ in server.calls())
     assert not {"litecoin", "ethereum", "miner"} & set(serving.containers())
+
+
+@pytest.fixture(scope="module")
+def deployed_earlier(tmp_path_factory) -> FakeServer:
+    """A server whose release has no signers, and no users in Redis."""
+    server = FakeServer(tmp_path_factory.mktemp("earlier"))
+    server.compose = EARLIER
+    done = server.deploy("old")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "redis" in server.containers()
+    server.forget_calls()
+    return server
+
+
+@pytest.fixture
+def earlier(deployed_earlier, tmp_path) -> FakeServer:
+    server = deployed_earlier.copy(tmp_path / "copy")
+    server.compose = COMPOSE
+    return server
+
+
+def test_a_server_without_signers_gets_them_and_keeps_their_journals(earlier):
+    """The Redis that it has serves the old release until the new one has taken over, with a Redis of its own."""
+    done = earlier.deploy("new", REDIS_USERS="user default off")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = [call for call, _ in earlier.calls()]
+    order = (
+        "docker-compose up -d --no-deps --no-recreate nginx broker postgis",
+        "docker-compose stop ",
+        " carry forth",
+        "docker-compose run --rm -T release",
+        "docker-compose up -d --no-deps worker beat signer_litecoin signer_ethereum worker_litecoin worker_ethereum",
+        "docker rm --force redis",
+    )
+    places = [next(at for at, call in enumerate(asked) if part in call) for part in order]
+    assert places == sorted(places)
+    assert "redis" not in earlier.containers()
+    assert {"broker", *WORKERS} <= earlier.containers().keys()
+
+
+@pytest.mark.parametrize("fault", ["workers", "errors", "silent"])
+def test_a_server_that_goes_back_to_a_release_without_signers_is_as_it_was(earlier, fault):
+    earlier.faults = {"sha256:new": [fault]}
+
+    done = earlier.deploy("new", REDIS_USERS="user default off")
+
+    assert done.returncode != 0
+    assert f"{image('old')} serves." in done.stderr, done.stdout + done.stderr
+    assert earlier.text("docker-compose.yml") == EARLIER
+    assert earlier.containers()["redis"]["status"] == "running"
+    started = [call for call, used in earlier.started() if used == image("old")]
+    # The role that its chains' workers sign as is made again, and what the signers have signed meanwhile counts.
+    order = ("docker-compose run --rm -T release", "docker-compose up -d --no-deps worker beat worker_litecoin")
+    places = [next(at for at, call in enumerate(started) if call.startswith(part)) for part in order]
+    assert places == sorted(places)
+    assert any(call.endswith(" carry back") for call, _ in earlier.calls())
+    earlier.faults = {}
+    assert earlier.deploy("new", REDIS_USERS="user default off").returncode == 0
+
+
+def test_other_users_of_redis_are_refused_unless_it_may_start_anew(serving):
+    assert serving.deploy("old", REDIS_USERS="one").returncode == 0
+    serving.forget_calls()
+
+    refused = serving.deploy("new", REDIS_USERS="two")
+
+    assert refused.returncode != 0
+    assert "Redis is to have other users (REDIS_USERS)" in refused.stderr
+    assert serving.containers()["app"]["image"] == image("old")
+    assert serving.deploy("new", REDIS_USERS="two", DEPLOY_SERVICES="yes").returncode == 0

@@ -132,12 +132,38 @@ def test_manage_passes_its_arguments_as_they_are_and_waits_for_nothing(container
     assert container.calls() == [["python", "manage.py", "shell", "-c", "print('a  b $x')"]]
 
 
-def test_manage_is_given_no_key(container):
-    """In a network's worker it was refused by the checks: nobody could approve a payout where its journal lies."""
-    container.run("manage", "approve_payout", "7", KEY_FILE="/run/keys/litecoin.json")
+def test_a_signer_serves_the_network_it_is_told(container):
+    assert container.run("signer", "litecoin").returncode == 0
 
-    assert container.environment().get("DB_ROLE") == "operator"
-    assert "KEY_FILE" not in container.environment()
+    assert container.calls()[0][:4] == ["python", "manage.py", "release", "--wait"]
+    assert container.calls()[1] == ["python", "manage.py", "signer", "litecoin"]
+
+
+@pytest.mark.parametrize(
+    ("role", "connects_as"),
+    [
+        (["web"], "web"),
+        (["worker", "default"], "worker"),
+        (["worker", "ethereum"], "worker_ethereum"),
+        (["signer", "ethereum"], "signer_ethereum"),
+        (["beat"], "beat"),
+        (["release"], "operator"),
+        (["manage", "cases"], "operator"),
+    ],
+)
+def test_each_role_connects_as_its_own_kind(container, role, connects_as):
+    """Also with a key file: no process signs as all kinds together."""
+    container.run(*role, KEY_FILE="/run/keys/ethereum.json")
+
+    assert container.environment()["DB_ROLE"] == connects_as
+
+
+def test_a_command_works_as_the_kind_of_its_container(container):
+    """A payout is approved where the signer's journal lies, with no more rights than the signer has."""
+    container.run("manage", "approve_payout", "7", DB_ROLE="signer_litecoin", KEY_FILE="/run/keys/litecoin.json")
+
+    assert container.environment()["DB_ROLE"] == "signer_litecoin"
+    assert container.environment()["KEY_FILE"] == "/run/keys/litecoin.json"
 
 
 def test_prune_static_hands_on_how_long_files_are_kept(container):
@@ -165,6 +191,7 @@ def test_web_does_not_start_when_the_static_files_cannot_be_put_in_place(contain
         (["wbe"], "'wbe' is not a role"),
         (["worker"], "worker wants the name of one queue"),
         (["worker", "a", "b"], "worker wants the name of one queue"),
+        (["signer"], "signer wants the name of one network"),
     ],
 )
 def test_refuses_what_is_no_role(container, arguments, said):
@@ -276,5 +303,5 @@ def test_every_role_in_the_usage_is_tried_here():
 
     tried = (ROOT / "tests/delivery/test_entrypoint.py").read_text()
 
-    for role in re.findall(r"[a-z-]+", usage):
+    for role in re.findall(r"\b[a-z-]+\b", usage):
         assert f'"{role}"' in tried, role

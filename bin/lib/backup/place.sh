@@ -5,7 +5,7 @@ set -euo pipefail
 BIN=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # shellcheck source=bin/lib/backup/words.sh
 source "$BIN/lib/backup/words.sh"
-SITE='^(app|app_next|worker|worker_.*|beat|release|miner)$' # the services that use the database
+SITE='^(app|app_next|worker|worker_.*|beat|release|miner|operator|signer_.*)$' # the services that use the database
 stopped=() own_cluster='' given=''
 
 # know_place: set PLACE (checkout or server), HERE and WAIT, without reading anything.

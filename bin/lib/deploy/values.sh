@@ -48,6 +48,13 @@ check_values() {
     check_pairs PORTS_PARAM -p '^([0-9.]+:)?[0-9]+:[0-9]+(/(tcp|udp))?$'
 }
 
+# derive_passwords: each kind of process gets its own; none but `release` is given what they are derived from.
+derive_passwords() {
+    local lines
+    lines=$(python3 bin/lib/deploy/passwords.py) || fail "the passwords of the site's processes could not be derived (see above)."
+    eval "$lines"
+}
+
 # check_live: what a demo makes itself. Without them no payout would be signed, which the new release would say only when it starts.
 check_live() {
     local name ceilings=() names=()

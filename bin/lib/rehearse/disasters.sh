@@ -3,12 +3,12 @@
 
 COMES_BACK_S=120
 RESTORED=$REHEARSAL_DIR/restored # what bin/restore said
-WRITERS=(app worker worker_litecoin worker_ethereum beat miner)
+WRITERS=(app worker worker_litecoin worker_ethereum signer_litecoin signer_ethereum beat miner)
 CHANGED_BY_A_RESTORE='wallets_freeze\|wallets_chainstate' # it stops payouts and opens another branch of addresses
 
 rehearse_disasters() {
     local part
-    for part in postgis redis app nginx; do timed "killed: $part" kill_part "$part"; done
+    for part in postgis broker app nginx; do timed "killed: $part" kill_part "$part"; done
     timed "engine killed" kill_engine
     timed "order after all that" order_on "$SITE"
     timed "volume wiped, restored" wipe_and_restore
@@ -48,7 +48,7 @@ kill_engine() {
 
 database_is_healthy() { target_docker inspect --format '{{.State.Health.Status}}' nexchange_postgis_1 | grep -qx healthy; }
 
-manage() { on_server /nexchange/compose exec -T worker /entrypoint.sh manage "$@"; }
+manage() { on_server /nexchange/compose run --rm -T operator "$@"; }
 
 # lift_freeze: what docs/RUNBOOK.md asks for after a restore, from the heights that bin/restore has printed.
 lift_freeze() {

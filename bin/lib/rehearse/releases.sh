@@ -123,7 +123,7 @@ running_digests() {
 }
 service_images() {
     local service
-    for service in nginx postgis redis; do target_docker inspect --format '{{.Config.Image}}' "nexchange_${service}_1"; done
+    for service in nginx postgis broker; do target_docker inspect --format '{{.Config.Image}}' "nexchange_${service}_1"; done
 }
 running_digest() { target_docker inspect --format '{{.Config.Image}}' nexchange_app_1; }
 

@@ -12,6 +12,8 @@ from django.core.management.base import BaseCommand, CommandError
 from embit.bip32 import HDKey
 from embit.networks import NETWORKS
 
+from wallets.management.commands.divide_keys import EARLIER, hand_over, write_key_file
+
 # BIP-84 and BIP-44 accounts; coin type 1 is every test network's, 60 is Ethereum's. The versions make them tprv and xprv.
 ACCOUNTS = {"litecoin": ("m/84h/1h/0h", "test"), "ethereum": ("m/44h/60h/0h", "main")}
 
@@ -33,30 +35,13 @@ class Command(BaseCommand):
 
 
 def _make_private(folder: Path, chain: str) -> bool:
-    """Write a network's private key unless its file is there; complete or not at all, and of two at once only the first.
-
-    A file of all networks' keys, as earlier releases made it, hands its part over and stays.
-    """
-    path, earlier = folder / f"{chain}.json", folder / "keys.json"
-    if path.exists():
-        return False
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    if earlier.exists():
-        fact = json.loads(earlier.read_text(encoding="utf-8"))[chain]
-    else:
-        where, name = ACCOUNTS[chain]
-        root = HDKey.from_seed(secrets.token_bytes(32), version=NETWORKS[name]["xprv"])
-        fact = {"account_private": root.derive(where).to_base58(), "path": where.removeprefix("m/")}
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({chain: fact}, file)
-    try:
-        os.link(draft, path)  # unlike a rename this refuses to replace
-    except FileExistsError:
-        return False
-    finally:
-        draft.unlink()
-    return True
+    """Write a network's private key unless its file is there; one file of all networks' keys hands its part over."""
+    if (folder / EARLIER).exists():
+        return hand_over(folder, chain)
+    where, name = ACCOUNTS[chain]
+    root = HDKey.from_seed(secrets.token_bytes(32), version=NETWORKS[name]["xprv"])
+    fact = {"account_private": root.derive(where).to_base58(), "path": where.removeprefix("m/")}
+    return write_key_file(folder, chain, fact)
 
 
 def _write_public(folder: Path) -> None:

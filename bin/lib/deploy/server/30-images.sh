@@ -38,6 +38,10 @@ check_front() {
     [[ ${APP_DB_PASSWORD:-} == "$(good_value APP_DB_PASSWORD)" ]] ||
         fail "APP_DB_PASSWORD is another than the release that serves connects with: it would be locked out before the new one serves." \
             "DEPLOY_SERVICES=yes does it all the same; requests of that moment fail. Or take the old value."
+    before=$(good_value REDIS_USERS)
+    [[ -z $before || ${REDIS_USERS:-} == "$before" ]] ||
+        fail "Redis is to have other users (REDIS_USERS) than it runs with: this release gives them other rights." \
+            "DEPLOY_SERVICES=yes starts Redis anew with them; limits are counted anew then, and no order is taken for seconds."
     before=$(grep '"' "$(good_file docker-compose.override.yml)" || true)
     now=$(write_override | grep '"' || true)
     [[ $now == "$before" ]] || refuse_front PORTS_PARAM "$before" "$now"
@@ -63,16 +67,19 @@ pull_images() {
 }
 
 # check_keys: what signs the payouts, a file for each network, before anything is changed. Looked at as the app, whose they are.
+# keys.json, with both networks' keys, was that of earlier releases: it hands its parts over and stays, for going back.
 check_keys() {
     local chain
     if [[ ${SITE_MODE:-live} != live ]]; then return 0; fi
+    with_keys --env DB_ROLE=operator --env SITE_MODE=live "$NEW_IMAGE" manage divide_keys /run/keys
     for chain in litecoin ethereum; do
-        docker run --rm --network none --user 1000:1000 --volume "$NEXCHANGE_ROOT/keys:/run/keys:ro" --entrypoint test \
-            "$NEW_IMAGE" -r "/run/keys/$chain.json" || fail "$NEXCHANGE_ROOT/keys/$chain.json is not there for user 1000 to read." \
-            "Each network has a file of its own; keys.json, with both, was that of earlier releases." \
-            "docs/RUNBOOK.md, Divide keys.json, has the commands."
+        with_keys --entrypoint head "$NEW_IMAGE" -c 1 "/run/keys/$chain.json" >/dev/null ||
+            fail "$NEXCHANGE_ROOT/keys/$chain.json is no file that user 1000 can read." \
+                "Each network has a file of its own: {\"$chain\": {\"account_private\": \"xprv...\"}}, owner 1000, mode 0600."
     done
 }
+
+with_keys() { docker run --rm --network none --user 1000:1000 --volume "$NEXCHANGE_ROOT/keys:/run/keys" "$@"; }
 
 # forget_old_images: all of the site's but the one that runs and the one before it.
 forget_old_images() {

@@ -3,8 +3,15 @@
 
 # What credits and pays. `worker` asks the venues for prices and beat gives it its turns: those two go on during a release, since
 # without a fresh price the site refuses every order.
-PAYERS=(worker_litecoin worker_ethereum)
-WORKERS=(worker beat "${PAYERS[@]}")
+# A release of before had no signers, whose work its chains' workers did: of such a one there are none to start or to stop.
+PAYERS=() WORKERS=()
+know_workers() {
+    PAYERS=(worker_litecoin worker_ethereum)
+    if names_service signer_litecoin; then PAYERS=(signer_litecoin signer_ethereum "${PAYERS[@]}"); fi
+    WORKERS=(worker beat "${PAYERS[@]}")
+}
+# names_service NAME [FILE]: whether the compose file in place, or that one, has such a service.
+names_service() { grep -qs "^  $1:" "${2:-$NEXCHANGE_ROOT/docker-compose.yml}"; }
 HEALTH_SECONDS=${HEALTH_SECONDS:-180}
 # shellcheck disable=SC2034
 FLAG=$NEXCHANGE_ROOT/etc/nginx/release/next
@@ -69,7 +76,9 @@ PYTHON
 }
 
 start_services() {
-    local wanted=(redis nginx) chains=() service
+    local wanted=(nginx) chains=() service queue=redis # its name in earlier releases, where it had no users
+    if names_service broker; then queue=broker; fi
+    wanted+=("$queue")
     if [[ ${DATABASE_CONTAINER:-postgis} == postgis ]]; then wanted+=(postgis); fi
     if is_demo; then chains=(litecoin ethereum); fi
     # On a first deploy what a failed one left is made anew: started as it is, it would keep a port that was taken.
@@ -78,6 +87,7 @@ start_services() {
         for service in "${wanted[@]}"; do wait_healthy "$service"; done # or its last words, which name the remedy
     else
         compose up -d --no-deps --no-recreate "${wanted[@]}" "${chains[@]}"
+        wait_healthy "$queue" # it may be a server's first with users
     fi
 }
 
@@ -96,13 +106,40 @@ make_demo_keys() {
 }
 
 use_demo_keys() {
-    if ! is_demo; then return 0; fi
+    if [[ ${SITE_MODE:-live} != demo ]]; then return 0; fi
     set -a
-    # shellcheck source=/dev/null
-    source "$STATE/demo.env"
-    LITECOIN_RPC_URL=${LITECOIN_RPC_URL:-http://demo:demo@litecoin:19443}
-    ETHEREUM_RPC_URL=${ETHEREUM_RPC_URL:-http://ethereum:18545}
+    if is_demo; then
+        # shellcheck source=/dev/null
+        source "$STATE/demo.env"
+        LITECOIN_RPC_URL=${LITECOIN_RPC_URL:-http://demo:demo@litecoin:19443}
+        ETHEREUM_RPC_URL=${ETHEREUM_RPC_URL:-http://ethereum:18545}
+    fi
+    # shellcheck disable=SC2034
+    DEMO_LITECOIN_RPC_URL=${LITECOIN_RPC_URL:-} DEMO_ETHEREUM_RPC_URL=${ETHEREUM_RPC_URL:-} # for its pages
     set +a
+}
+
+# make_signer_folders: of the app's number, whatever user deploys; a signer's journal is read and written by it alone.
+make_signer_folders() {
+    docker run --rm --network none --user 0:0 --volume "$NEXCHANGE_ROOT:/nexchange" --entrypoint install "$NEW_IMAGE" \
+        -d -o 1000 -g 1000 -m 0700 /nexchange/signers /nexchange/signers/litecoin /nexchange/signers/ethereum
+}
+
+# carry_journals FROM TO: let one place of the signers' journals have every line of the other. Until there were signers their lines
+# lay beside the payouts'; what was signed counts against the ceilings, whichever release signed it. Safe to repeat.
+carry_journals() {
+    docker run --rm --network none --user 1000:1000 --volume "$NEXCHANGE_ROOT/journal:/journal" --volume \
+        "$NEXCHANGE_ROOT/signers:/signers" --entrypoint bash "$NEW_IMAGE" -c '
+            set -euo pipefail
+            umask 077
+            for chain in litecoin ethereum; do
+                from=/journal/$chain.journal to=/signers/$chain/$chain.journal
+                if [[ $1 == back ]]; then from=/signers/$chain/$chain.journal to=/journal/$chain.journal; fi
+                if [[ ! -s $from ]]; then continue; fi
+                touch "$to"
+                lacking=$(grep -vxFf "$to" "$from" || true)
+                if [[ -n $lacking ]]; then printf "\n%s\n" "$lacking" >>"$to" && sync "$to"; fi
+            done' carry "${1:-forth}"
 }
 
 demo_services() { if is_demo; then printf 'miner'; fi; }
@@ -110,6 +147,7 @@ drain() { sleep "${DRAIN_SECONDS:-30}"; }
 # payers_run: no deploy has stopped them. What starts and ends again and again is the release's own illness.
 payers_run() {
     local service
+    know_workers
     for service in "${PAYERS[@]}"; do
         case $(state_of "$service" '{{.State.Status}}') in running | restarting) ;; *) return 1 ;; esac
     done
@@ -119,6 +157,7 @@ payers_run() {
 # to answer with: like the others it must not have started over.
 start_workers() {
     local service said limit=$((SECONDS + HEALTH_SECONDS))
+    know_workers
     # shellcheck disable=SC2046
     compose up -d --no-deps "${WORKERS[@]}" $(demo_services) || return 1
     note_starts
@@ -142,6 +181,7 @@ start_workers() {
 declare -A STARTS=()
 note_starts() {
     local service
+    know_workers
     for service in "${WORKERS[@]}"; do STARTS[$service]=$(state_of "$service" '{{.RestartCount}}'); done
 }
 check_starts() {
@@ -160,6 +200,7 @@ check_starts() {
 # that the stop would pass.
 stop_payers() {
     docker exec "$(container worker)" /entrypoint.sh manage replacing || printf '  not known to the release that serves\n'
+    know_workers
     compose stop "${PAYERS[@]}"
 }
 

@@ -1,13 +1,14 @@
 # Runs on the server: one release from start to end, and the way back. Ends with the call's function, deploy_here.
 # shellcheck shell=bash disable=SC2153,SC2154
 
-NEW_IMAGE=${APP_IMAGE:-} NEW_APP_DB_PASSWORD=${APP_DB_PASSWORD:-} OLD_IMAGE='' STAGE_REACHED=nothing
+NEW_IMAGE=${APP_IMAGE:-} NEW_APP_DB_PASSWORD=${APP_DB_PASSWORD:-} OLD_IMAGE='' WITHOUT_SIGNERS='' STAGE_REACHED=nothing
 
 deploy_here() {
     trap 'rm -rf "$STAGE" "$STEP_LOG"' EXIT # until there is something to go back to
     take_turn
     check_server
     if [[ -s $STATE/running ]]; then OLD_IMAGE=$(<"$STATE/running"); fi
+    if [[ -n $OLD_IMAGE ]] && ! names_service signer_litecoin "$(good_file docker-compose.yml)"; then WITHOUT_SIGNERS=yes; fi
     choose_services
     check_front
     trap 'go_back' EXIT
@@ -24,12 +25,14 @@ deploy_here() {
     step "files" place_files
     step "keys of the demo" make_demo_keys
     use_demo_keys
-    if is_demo; then place_variables; fi
+    if [[ ${SITE_MODE:-live} == demo ]]; then place_variables; fi
+    step "folders of the signers" make_signer_folders
     step "database, Redis, nginx" start_services
     keep_services
     if [[ -n $OLD_IMAGE ]]; then step "nginx: taken up" reload_nginx; fi
     STAGE_REACHED=workers
     if [[ -n $OLD_IMAGE ]]; then step "payouts stop" stop_payers; fi
+    if [[ -n $WITHOUT_SIGNERS ]]; then step "journals to the signers" carry_journals; fi
     step "tables, roles, reference data" compose run --rm -T release
     if [[ -n $OLD_IMAGE ]]; then replace_app; else first_app; fi
     step "the site through nginx" ask_site app
@@ -116,6 +119,7 @@ runs() { [[ $(state_of "$1" '{{.Image}}') == "$(docker image inspect --format '{
 # conclude: the digest that runs must be the one that was pushed. What is recorded is written whole before it counts.
 conclude() {
     local service
+    know_workers
     for service in app "${WORKERS[@]}"; do
         runs "$service" "$NEW_IMAGE" || fail "$service runs $(state_of "$service" '{{.Image}}') instead of $NEW_IMAGE."
     done
@@ -129,6 +133,7 @@ conclude() {
     if [[ -n $OLD_IMAGE && $OLD_IMAGE != "$NEW_IMAGE" ]]; then mv "$STATE/previous.new" "$STATE/previous"; fi
     step "static files of older releases" docker exec "$(container app)" /entrypoint.sh prune-static || true # they cost only space
     forget_old_images
+    if [[ -n $(container redis) ]]; then docker rm --force "$(container redis)" >/dev/null; fi # of before it had users
     rm -rf "$STAGE" "$STEP_LOG" "$STATE/previous.new"
     printf '  running: %s\n' "$NEW_IMAGE"
 }
@@ -159,6 +164,11 @@ go_back() {
         if [[ $STAGE_REACHED != files ]]; then
             docker logs --tail 1000 "$(container app_next)" >"$STATE/app_next.log" 2>&1
             if [[ -z $kept ]]; then step "app_next ends" remove_next; fi
+            if [[ -n $WITHOUT_SIGNERS ]]; then
+                # Its chains' workers sign as all kinds together, which the newer release has taken away.
+                step "roles, as before" compose run --rm -T release
+                step "journals back from the signers" carry_journals back
+            fi
             step "workers, as before" start_workers
             step "the replacement is over" payers_work
         fi
@@ -171,6 +181,7 @@ go_back() {
     elif [[ $STAGE_REACHED == nothing ]]; then
         printf 'error: the deploy of commit %s failed (above) before anything was changed.\n' "$COMMIT" >&2
     else
+        know_workers
         compose stop app "${WORKERS[@]}" >/dev/null 2>&1
         printf 'error: the first deploy failed (above); nothing served before it. Mend the cause and repeat it.\n' >&2
     fi
