@@ -31,6 +31,7 @@ class Site:
     def __init__(self, folder: Path, database: TestDatabase) -> None:
         self.folder, self.database = folder, database
         self.media, self.journal, self.backups = folder / "media", folder / "payouts.journal", folder / "backups"
+        self.signers = folder / "signer"
         self.media.mkdir()
         values = database.owner
         self.variables = {
@@ -43,6 +44,7 @@ class Site:
             "BACKUP_DIR": str(self.backups),
             "MEDIA_ROOT": str(self.media),
             "PAYOUT_JOURNAL": str(self.journal),
+            "SIGNER_JOURNAL_DIR": str(self.signers),
             "RUN_DIR": str(folder / "run"),
         }
 
@@ -123,6 +125,25 @@ def test_a_backup_taken_while_rows_come_in_is_restored_with_each_tables_hash_equ
     assert site.ask("SELECT count(*) FROM auth_group", kept) == rows_now, "the replaced database is kept"
     assert site.ask("SELECT count(*) FROM auth_group") < rows_now, "rows of after the backup are not in it"
     assert (site.media / "logo.png").read_bytes() == b"picture"
+
+
+def test_what_a_signer_has_signed_counts_again_after_its_disk_was_lost(site):
+    """Its journal is in the backup, and on a restore only ever added to: what was signed since stays counted."""
+    site.signers.mkdir()
+    lines = [f'{{"at": "2026-11-28T1{n}:00:00+00:00", "payout": {n}}}' for n in range(4)]
+    (site.signers / "litecoin.journal").write_text("".join(f"\n{line}\n" for line in lines[:2]))
+    (site.signers / "ethereum.journal").write_text(f"\n{lines[0]}\n")
+    backup = site.back_up()
+    (site.signers / "ethereum.journal").unlink()
+    (site.signers / "litecoin.journal").write_text("".join(f"\n{line}\n" for line in lines[1:]))
+
+    said = site.restore(str(backup), "--replace")
+
+    assert "journal of the signer of litecoin: 3 lines on disk, 2 in the backup, 1 of those were missing" in said
+    assert (site.signers / "ethereum.journal").read_text().split("\n").count(lines[0]) == 1
+    kept = [line for line in (site.signers / "litecoin.journal").read_text().splitlines() if line]
+    assert sorted(kept) == lines
+    assert (site.signers / "litecoin.journal").stat().st_mode & 0o077 in (0, 0o044)
 
 
 def write_steadily(site, stop):

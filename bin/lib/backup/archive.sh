@@ -64,12 +64,24 @@ copy_journal() {
     fi
 }
 
+# copy_signers TARGET: the signers' journals, one file after the other as a tar; read under the lock that a signer writes under.
+copy_signers() {
+    local file chain
+    mkdir "$STAGE/signers"
+    for file in "$SIGNERS"/*/*.journal "$SIGNERS"/*.journal; do
+        if [[ ! -f $file ]]; then continue; fi
+        chain=$(basename "$file")
+        attempt "copying a signer's journal" flock --shared "$file" cat "$file" >"$STAGE/signers/$chain"
+    done
+    attempt "copying the signers' journals" tar --create --file="$1" --directory="$STAGE/signers" .
+}
+
 write_manifest() {
     (
         cd "$1" || exit
         printf '%s\n' "format=1" "name=$2" "taken_at=$(date -u +%Y-%m-%dT%H:%M:%SZ)" "database=$PGDATABASE" "owner=$PGUSER" \
             "server_major=$SERVER_MAJOR" "site=${IDENTITY:-}" >manifest
-        sha256sum database.dump hashes media.tar payouts.journal manifest >sums
+        sha256sum database.dump hashes media.tar payouts.journal signers.tar manifest >sums
     )
 }
 

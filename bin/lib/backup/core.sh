@@ -3,7 +3,7 @@
 # the PostGIS image on a server, directly in a checkout. Called by them alone (place.sh): core.sh VERB ARGUMENTS…
 #
 # Standard input: the passphrase on the first line, the database owner's password on the second. Environment: PGHOST, PGPORT,
-# PGUSER, PGDATABASE, BACKUPS, MEDIA, JOURNAL (paths), KEEP (how many backups stay), WAIT (seconds, for another backup),
+# PGUSER, PGDATABASE, BACKUPS, MEDIA, JOURNAL, SIGNERS (paths), KEEP (how many backups stay), WAIT (seconds, for another backup),
 # IDENTITY (what tells this site's backups from another's).
 set -euo pipefail
 umask 077
@@ -37,7 +37,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 prepare_connection
 
-# take: one backup: the tables in one snapshot, then the media, then the journal, which so is never older than the tables.
+# take: one backup: the tables in one snapshot, then the media, then the journals, which so are never older than the tables.
 take() {
     local name
     lock_folder
@@ -48,6 +48,7 @@ take() {
     dump_snapshot "$STAGE/content"
     copy_media "$STAGE/content/media.tar"
     copy_journal "$STAGE/content/payouts.journal"
+    copy_signers "$STAGE/content/signers.tar"
     name=$(free_name)
     write_manifest "$STAGE/content" "$name"
     seal "$STAGE/content" "$name"

@@ -25,7 +25,7 @@ find_place() {
     [[ $KEEP =~ ^[1-9][0-9]{0,4}$ ]] || fail "BACKUP_KEEP is '$KEEP', not a number from 1 on."
     read_connection
     know_site
-    export PGUSER PGDATABASE PGPORT PGHOST BACKUPS MEDIA JOURNAL KEEP WAIT IDENTITY
+    export PGUSER PGDATABASE PGPORT PGHOST BACKUPS MEDIA JOURNAL SIGNERS KEEP WAIT IDENTITY
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -47,7 +47,7 @@ know_site() {
 
 find_server() {
     if [[ -z ${POSTGIS_ENV_POSTGRES_USER:-} ]]; then load_variables "$HERE/target.env"; fi
-    BACKUPS=${BACKUP_DIR:-$HERE/backups} MEDIA=$HERE/html/media JOURNAL=$HERE/journal/payouts.journal
+    BACKUPS=${BACKUP_DIR:-$HERE/backups} MEDIA=$HERE/html/media JOURNAL=$HERE/journal/payouts.journal SIGNERS=$HERE/signers
     PROJECT=${COMPOSE_PROJECT_NAME:-nexchange}
     PGHOST=${DATABASE_CONTAINER:-postgis}
     command -v docker >/dev/null || fail "$HERE is neither a checkout nor a server: docker is not here."
@@ -63,7 +63,7 @@ find_checkout() {
     [[ -z ${DATABASE_URL:-} || -n ${POSTGIS_PORT_5432_TCP_ADDR:-} ]] || fail "DATABASE_URL is not understood here." \
         "Set POSTGIS_PORT_5432_TCP_ADDR and POSTGIS_ENV_POSTGRES_USER, _PASSWORD and _DB instead."
     BACKUPS=${BACKUP_DIR:-$HERE/var/backups} MEDIA=${MEDIA_ROOT:-$HERE/var/media}
-    JOURNAL=${PAYOUT_JOURNAL:-$HERE/var/payouts.journal}
+    JOURNAL=${PAYOUT_JOURNAL:-$HERE/var/payouts.journal} SIGNERS=${SIGNER_JOURNAL_DIR:-$HERE/var/signer}
     PGHOST=${POSTGIS_PORT_5432_TCP_ADDR:-}
 }
 
@@ -138,9 +138,10 @@ core_in_container() {
     run=(run --rm --interactive --network "${PROJECT}_back" --user 0:0 --entrypoint bash --cap-drop ALL --cap-add DAC_OVERRIDE
         --cap-add CHOWN --cap-add FOWNER --security-opt no-new-privileges --volume "$BIN/lib/backup:$BIN/lib/backup:ro"
         --env PGHOST="$PGHOST" --env PGPORT="$PGPORT" --env PGUSER="$PGUSER" --env PGDATABASE="$PGDATABASE"
-        --env BACKUPS="$BACKUPS" --env MEDIA="$MEDIA" --env JOURNAL="$JOURNAL" --env KEEP="$KEEP" --env WAIT="$WAIT"
+        --env BACKUPS="$BACKUPS" --env MEDIA="$MEDIA" --env JOURNAL="$JOURNAL" --env SIGNERS="$SIGNERS" --env KEEP="$KEEP" --env WAIT="$WAIT"
         --env IDENTITY="$IDENTITY")
     for folder in "$BACKUPS" "$(dirname "$MEDIA")" "$(dirname "$JOURNAL")"; do run+=(--volume "$folder:$folder"); done
+    if [[ -d $SIGNERS ]]; then run+=(--volume "$SIGNERS:$SIGNERS"); fi # made by a server's first deploy with signers
     if [[ ${2:-} == /* && $(dirname "$2") != "$BACKUPS" ]]; then run+=(--volume "$(dirname "$2"):$(dirname "$2"):ro"); fi
     "${DOCKER[@]}" "${run[@]}" "$image" "$BIN/lib/backup/core.sh" "$@"
 }

@@ -107,35 +107,52 @@ swap() {
     connect
     refuse_used "$2"
     inspect "$1" "$STAGE/checked"
-    merge_journal "$STAGE/checked/payouts.journal"
+    merge_journal "payout journal" "$JOURNAL" "$STAGE/checked/payouts.journal"
+    merge_signers
     put_media "$STAGE/checked/media.tar"
     exchange
     attempt "reading the chains' heights" ask --command="SELECT code || ': the backup knew its blocks up to ' || height FROM wallets_chainstate"
 }
 
-# merge_journal SAVED: the journal on disk is never replaced. Lines of the backup that it lacks (a lost disk) are appended.
+# merge_journal NAME FILE SAVED: a journal on disk is never replaced. Lines of the backup that it lacks (a lost disk) are appended.
 merge_journal() {
     local before after
-    mkdir -p "$(dirname "$JOURNAL")"
-    if [[ ! -e $JOURNAL ]]; then
-        : >"$JOURNAL"
-        like_folder "$JOURNAL"
+    mkdir -p "$(dirname "$2")"
+    if [[ ! -e $2 ]]; then
+        : >"$2"
+        like_folder "$2"
     fi
-    before=$(wc -l <"$JOURNAL")
-    attempt "completing the payout journal" append_missing "$1"
-    attempt "completing the payout journal" sync "$JOURNAL"
-    after=$(wc -l <"$JOURNAL")
-    printf 'payout journal: %s lines on disk, %s in the backup, %s of those were missing and are appended\n' "$before" \
-        "$(wc -l <"$1")" $((after - before))
+    before=$(grep -c . "$2" || true)
+    attempt "completing the $1" append_missing "$2" "$3"
+    attempt "completing the $1" sync "$2"
+    after=$(grep -c . "$2" || true)
+    printf '%s: %s lines on disk, %s in the backup, %s of those were missing and are appended\n' "$1" "$before" \
+        "$(grep -c . "$3" || true)" $((after - before))
 }
+
+# merge_signers: what was signed before the backup counts against the ceilings again. A backup of before they were in it has none.
+merge_signers() {
+    local saved name
+    if [[ ! -f $STAGE/checked/signers.tar ]]; then return; fi
+    mkdir "$STAGE/signers"
+    attempt "unpacking the signers' journals" tar --extract --no-same-owner --directory="$STAGE/signers" --file="$STAGE/checked/signers.tar"
+    for saved in "$STAGE"/signers/*.journal; do
+        if [[ ! -f $saved ]]; then continue; fi
+        name=$(basename "$saved" .journal)
+        merge_journal "journal of the signer of $name" "$(signer_journal "$name")" "$saved"
+    done
+}
+
+# signer_journal NETWORK: on a server each signer has a folder of its own.
+signer_journal() { if [[ -d $SIGNERS/$1 ]]; then printf '%s' "$SIGNERS/$1/$1.journal"; else printf '%s' "$SIGNERS/$1.journal"; fi; }
 
 append_missing() {
     local end=''
-    exec 7>>"$JOURNAL" && flock --exclusive 7 || return
-    cp "$JOURNAL" "$STAGE/on-disk" || return
-    grep -vxFf "$STAGE/on-disk" "$1" >"$STAGE/missing" || [[ $? == 1 ]] || return
+    exec 7>>"$1" && flock --exclusive 7 || return
+    cp "$1" "$STAGE/on-disk" || return
+    grep -vxFf "$STAGE/on-disk" "$2" >"$STAGE/missing" || [[ $? == 1 ]] || return
     if [[ -s $STAGE/missing ]]; then
-        if [[ -s $JOURNAL && -n $(tail -c 1 "$JOURNAL") ]]; then end=$'\n'; fi # a torn last line stays one of its own
+        if [[ -s $1 && -n $(tail -c 1 "$1") ]]; then end=$'\n'; fi # a torn last line stays one of its own
         { printf %s "$end" && cat "$STAGE/missing"; } >&7 || return
     fi
     exec 7>&-
