@@ -113,11 +113,9 @@ def test_the_misspelt_tag_alone_is_refused_with_the_hint():
     assert "spell it DOCKER_IMAGE_TAG" in told.stderr
 
 
-@pytest.mark.parametrize(
-    "missing", ["DOCKER_HUB_REPO", "DOCKER_HUB_USER", "DOCKER_HUB_PASSWORD", "DOCKER_IMAGE_TAG", "WERCKER_GIT_COMMIT"]
-)
+@pytest.mark.parametrize("missing", ["DOCKER_HUB_REPO", "DOCKER_IMAGE_TAG", "WERCKER_GIT_COMMIT"])
 def test_a_remote_build_fails_naming_a_variable_it_lacks(missing):
-    given = {"DOCKER_HUB_REPO": "a/b", "DOCKER_HUB_USER": "u", "DOCKER_HUB_PASSWORD": "p", "DOCKER_IMAGE_TAG": "t"}
+    given = {"DOCKER_HUB_REPO": "a/b", "DOCKER_IMAGE_TAG": "t"}
     given["WERCKER_GIT_COMMIT"] = "abc"
     del given[missing]
 

@@ -24,6 +24,11 @@ BASIC = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 SINGLE = "application/vnd.docker.distribution.manifest.v2+json"
 COMMIT = "0123abc"
+NEW = (LIST, b'{"new": 1}')
+
+
+def digest_of(body: bytes) -> str:
+    return "sha256:" + hashlib.sha256(body).hexdigest()
 
 
 class FakeRegistry(ThreadingHTTPServer):
@@ -126,7 +131,6 @@ def promote(
         "DOCKER_HUB_USER": USER,
         "DOCKER_HUB_PASSWORD": PASSWORD,
         "DOCKER_IMAGE_TAG": "un.usual_TAG",
-        "WERCKER_GIT_COMMIT": COMMIT,
         "DOCKER_REGISTRY_CA": (authority / "ca.pem").read_text().strip().replace("\n", "\\n"),
     }
     return subprocess.run(
@@ -144,7 +148,7 @@ def test_the_plain_tag_becomes_the_commits_manifest_byte_for_byte_and_once_more(
     port = registry.server_address[1]
 
     for _ in range(2):
-        done = promote(port, authority)
+        done = promote(port, authority, IMAGE_DIGEST=digest_of(body))
 
         assert done.returncode == 0, done.stderr
         assert registry.tags["un.usual_TAG"] == (kind, body)
@@ -155,10 +159,10 @@ def test_the_plain_tag_becomes_the_commits_manifest_byte_for_byte_and_once_more(
 def test_an_image_that_was_not_pushed_leaves_the_tag_where_it_was(registry, authority):
     registry.tags["un.usual_TAG"] = (SINGLE, b"{}")
 
-    done = promote(registry.server_address[1], authority)
+    done = promote(registry.server_address[1], authority, IMAGE_DIGEST=digest_of(b"lost"))
 
     assert done.returncode == 1
-    assert f"has no un.usual_TAG-{COMMIT}. Was the build pushed?" in done.stderr
+    assert f"has no {digest_of(b'lost')}. Was the build pushed?" in done.stderr
     assert registry.tags == {"un.usual_TAG": (SINGLE, b"{}")}
 
 
@@ -166,7 +170,7 @@ def test_an_image_that_was_not_pushed_leaves_the_tag_where_it_was(registry, auth
 def test_a_wrong_password_is_named_and_not_shown(registry, authority, bearer):
     registry.bearer = bearer
 
-    done = promote(registry.server_address[1], authority, DOCKER_HUB_PASSWORD="wrong-one")
+    done = promote(registry.server_address[1], authority, DOCKER_HUB_PASSWORD="wrong-one", IMAGE_DIGEST=digest_of(b"x"))
 
     assert done.returncode == 1
     assert "does not take DOCKER_HUB_USER and DOCKER_HUB_PASSWORD" in done.stderr
@@ -184,11 +188,12 @@ def test_a_wrong_password_is_named_and_not_shown(registry, authority, bearer):
         ({"DOCKER_REGISTRY_CA": ""}, "certificate verify failed"),
         ({"DOCKER_REGISTRY_CA": "no certificate"}, "DOCKER_REGISTRY_CA is no certificate"),
         ({"DOCKER_HUB_REPO": "localhost:1/a/b"}, "the registry at localhost:1 does not answer"),
-        ({"WERCKER_GIT_COMMIT": ""}, "the commit is not known"),
+        ({"IMAGE_DIGEST": ""}, "no image was pushed for this output"),
+        ({"IMAGE_DIGEST": "latest"}, "no image was pushed for this output"),
     ],
 )
 def test_refuses_in_plain_words(registry, authority, variables, said):
-    done = promote(registry.server_address[1], authority, **variables)
+    done = promote(registry.server_address[1], authority, **{"IMAGE_DIGEST": digest_of(b"x")} | variables)
 
     assert done.returncode == 1
     assert said in done.stderr
@@ -201,11 +206,25 @@ def output(tmp_path) -> Path:
     """The output of a build, as far as it takes part."""
     shutil.copytree(ROOT / "bin", tmp_path / "bin", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "COMMIT").write_text(f"{COMMIT}\n")
+    (tmp_path / "DIGEST").write_text(digest_of(NEW[1]) + "\n")
     return tmp_path
 
 
+def test_what_was_built_is_taken_whoever_has_moved_its_tag(registry, authority, output):
+    """A tag says what somebody with the registry's password last said; the output knows what its build pushed."""
+    registry.tags |= {"un.usual_TAG": (SINGLE, b"{}"), f"un.usual_TAG-{COMMIT}": NEW}
+    port, program = registry.server_address[1], output / "bin" / "promote"
+    registry.find("")  # the registry keeps what it was given, also without a tag
+    registry.tags[f"un.usual_TAG-{COMMIT}"] = (SINGLE, b'{"of a thief": 1}')
+
+    shown = promote(port, authority, "--built", program=program)
+    assert shown.stdout.strip() == digest_of(NEW[1])
+    assert promote(port, authority, program=program).returncode == 0
+    assert registry.tags["un.usual_TAG"] == NEW
+
+
 def test_a_tag_goes_back_to_what_it_was_before(registry, authority, output):
-    old, new = (SINGLE, b'{"old": 1}'), (LIST, b'{"new": 1}')
+    old, new = (SINGLE, b'{"old": 1}'), NEW
     registry.tags |= {"un.usual_TAG": old, f"un.usual_TAG-{COMMIT}": new}
     port = registry.server_address[1]
 
@@ -220,7 +239,7 @@ def test_a_tag_goes_back_to_what_it_was_before(registry, authority, output):
 
 def test_what_the_server_runs_counts_for_more_than_what_was_noted(registry, authority, output):
     """A deploy that was repeated, or waited for another, has noted an image that never served."""
-    serves, broken, new = (SINGLE, b'{"serves": 1}'), (SINGLE, b'{"broken": 1}'), (LIST, b'{"new": 1}')
+    serves, broken, new = (SINGLE, b'{"serves": 1}'), (SINGLE, b'{"broken": 1}'), NEW
     registry.tags |= {"un.usual_TAG": broken, "kept": serves, f"un.usual_TAG-{COMMIT}": new}
     running = "sha256:" + hashlib.sha256(serves[1]).hexdigest()
     port = registry.server_address[1]
@@ -233,7 +252,7 @@ def test_what_the_server_runs_counts_for_more_than_what_was_noted(registry, auth
 
 
 def test_a_tag_of_a_first_deploy_has_nothing_to_go_back_to(registry, authority, output):
-    new = (LIST, b'{"new": 1}')
+    new = NEW
     registry.tags |= {f"un.usual_TAG-{COMMIT}": new}
     port = registry.server_address[1]
 
@@ -325,7 +344,7 @@ def test_debians_registry_moves_a_tag_too(tmp_path, authority):
         put(f"{upload}&digest={digest}", "PUT", authority, config)
         put(f"{base}/manifests/un.usual_TAG-{COMMIT}", "PUT", authority, manifest, SINGLE)
 
-        moved = promote(port, authority)
+        moved = promote(port, authority, IMAGE_DIGEST=digest_of(manifest))
         shown = promote(port, authority, "--show", "un.usual_TAG")
 
     assert moved.returncode == 0, moved.stderr

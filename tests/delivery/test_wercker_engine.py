@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 from wercker.dockerfile import base_images
@@ -11,7 +12,10 @@ from wercker.images import ImageSteps
 from wercker.interrupts import Interrupts
 from wercker.pipelines import Image, Step, parse_config
 from wercker.registries import image_name, need_image
+from wercker.run import note_digest
 from wercker.services import start_service
+
+from tests.sources import ROOT
 
 PASSWORD = "canary 5e $HOME #1 'x'"
 DOCKER = """#!/usr/bin/env python3
@@ -34,6 +38,9 @@ match sys.argv[1:]:
             note.write("sha256:built-here")
     case ["image" | "inspect", *_]:
         print("[]")
+    case ["push", name]:
+        print("layer: pushed")
+        print(f"{name.rpartition(':')[2]}: digest: sha256:{'ab' * 32} size: 1234")
     case _:
         print("the engine says something")
 """
@@ -104,6 +111,82 @@ def test_pushes_each_tag_of_a_list(images, notes):
 
     pushed = [call[0][1].rpartition(":")[2] for call in notes() if call[0][0] == "push"]
     assert pushed == ["a", "b", "c"]
+
+
+def test_what_was_pushed_is_known_by_its_digest(images):
+    assert images.digest == ""
+
+    images.push(push(), values(), local=False, remote=True)
+
+    assert images.digest == "sha256:" + "ab" * 32
+
+
+def test_a_push_that_is_for_later_sends_nothing_and_needs_no_password(images, notes, said):
+    images.push(push(), values(PASSWORD=""), local=False, remote=True, later=True)
+
+    assert [call[0][0] for call in notes()] == ["tag"]
+    assert "not pushed yet: push-image does that" in said
+    assert images.digest == ""
+
+
+def kept_build(folder, **files):
+    """What `build --artifacts --push-later` leaves behind."""
+    output = folder / ".wercker" / "runs" / "one" / "output"
+    output.mkdir(parents=True)
+    (folder / ".wercker" / "latest").symlink_to("runs/one")
+    for name, text in {"COMMIT": "0123abc\n", **files}.items():
+        (output / name).write_text(text)
+    (output.parent / "built.json").write_text(json.dumps({"nexchange/app": "sha256:built-here"}))
+    target = folder / "far.env"
+    target.touch(mode=0o600)
+    target.write_text(
+        f"X_DOCKER_HUB_REPO=registry.example:5000/a/b\nX_DOCKER_HUB_USER=me\nXXX_DOCKER_HUB_PASSWORD={PASSWORD}\n"
+        "X_DOCKER_IMAGE_TAG=plain\n"
+    )
+    return output
+
+
+def run_runner(folder, *arguments):
+    return subprocess.run(
+        [ROOT / "bin" / "wercker", *arguments], cwd=folder, capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_an_accepted_build_is_pushed_by_the_id_that_the_runner_noted(notes, tmp_path):
+    """Whatever the steps wrote into the output: that is the pushed code's, and the image's name anybody's."""
+    output = kept_build(tmp_path, DIGEST="sha256:" + "cd" * 32)
+    (tmp_path / "wercker.yml").write_text((ROOT / "wercker.yml").read_text())
+
+    done = run_runner(tmp_path, "--environment", "far.env", "push-image")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (output / "DIGEST").read_text() == "sha256:" + "ab" * 32 + "\n"
+    calls = [call[0] for call in notes()]
+    assert ["tag", "sha256:built-here", "registry.example:5000/a/b:plain-0123abc"] in calls
+    assert ["push", "registry.example:5000/a/b:plain-0123abc"] in calls
+    assert PASSWORD not in done.stdout + done.stderr
+
+
+def test_a_failed_push_leaves_no_digest_and_says_so(notes, tmp_path, monkeypatch):
+    kept_build(tmp_path)
+    (tmp_path / "wercker.yml").write_text((ROOT / "wercker.yml").read_text())
+    monkeypatch.setenv("FAILING", "push")
+
+    done = run_runner(tmp_path, "--environment", "far.env", "push-image")
+
+    assert done.returncode == 1
+    assert not (tmp_path / ".wercker/latest/output/DIGEST").exists()
+
+
+@pytest.mark.parametrize("digest", ["", "sha256:" + "ab" * 32])
+def test_the_output_says_what_was_pushed_and_nothing_else(tmp_path, digest):
+    (tmp_path / "DIGEST").symlink_to("/etc/hostname")
+
+    note_digest(tmp_path, digest)
+
+    assert ((tmp_path / "DIGEST").read_text() if digest else "") == (f"{digest}\n" if digest else "")
+    assert (tmp_path / "DIGEST").exists() == bool(digest)
+    assert not (tmp_path / "DIGEST").is_symlink()
 
 
 def test_docker_local_tags_and_pushes_nothing(images, notes, said):

@@ -101,11 +101,10 @@ check_pairs() {
     done
 }
 
-# find_images: by digest, what the registry holds now under the tag of this commit, and of the images beside the site.
+# find_images: by digest: the image that was built (its tags are not asked for), and what the registry has for those beside the site.
 find_images() {
     local name digest
-    APP_IMAGE=$DOCKER_HUB_REPO@$(bin/promote --show "$DOCKER_IMAGE_TAG-$(<COMMIT)") ||
-        fail "the image of this build cannot be found (see above)."
+    APP_IMAGE=$DOCKER_HUB_REPO@$(bin/promote --built) || fail "the image of this build is not known (see above)."
     export APP_IMAGE
     for name in nginx postgis redis chains; do
         if [[ $name == chains && ,${COMPOSE_PROFILES:-}, != *,demo,* ]]; then continue; fi

@@ -72,9 +72,10 @@ check_out() {
     git --git-dir "$REPOSITORY" archive "$1" | tar -x -C "$work"
 }
 
-# The pushed code is built and tested with what that takes, never with the secrets of the server it may be refused for.
+# The pushed code is built and tested with what that takes, never with a secret: neither the server's nor the registry's, whose
+# password moves any tag. What was built is pushed once it is accepted, by this runner (push_image).
 build_variables() {
-    grep -E '^(X|XXX)_(DOCKER_[A-Z_]+|BASE_IMAGE|DJANGO_SETTINGS_MODULE|SERVICES_WAIT_SECONDS|TESTS)=' "$1" || (($? == 1))
+    grep -E '^(X|XXX)_(DOCKER_HUB_REPO|DOCKER_IMAGE_TAG|DOCKER_REGISTRY_CA|BASE_IMAGE|DJANGO_SETTINGS_MODULE|SERVICES_WAIT_SECONDS|TESTS)=' "$1" || (($? == 1))
 }
 
 # run_wercker COMMIT BRANCH ARGUMENTS...: the runner that was installed with the hooks, not the pushed one. It takes the place
@@ -96,12 +97,16 @@ run_wercker() {
 run_pipelines() {
     local pipeline
     trap 'kill -TERM $(jobs -p) 2>/dev/null; wait; exit 143' TERM
-    for pipeline in "build --artifacts" "build --pipeline static-validation" "build --pipeline tests"; do
+    for pipeline in "build --artifacts --push-later" "build --pipeline static-validation" "build --pipeline tests"; do
         # shellcheck disable=SC2086 # words
         run_wercker "$1" "$2" --environment "$3" $pipeline &
         wait $! || exit
     done
 }
+
+# push_image COMMIT BRANCH: what was built of an accepted commit, by the id that the runner noted; the registry's digest of it is then
+# what the deploy takes.
+push_image() { run_wercker "$1" "$2" --environment "$(setting "$2" target)" push-image; }
 
 kept_commit() { cat "$(work_of "$1")/.wercker/latest/output/COMMIT" 2>/dev/null || true; }
 
@@ -136,10 +141,11 @@ deploy() {
     fi
     (umask 077 && : >"$log") || return
     chmod 600 "$log" || return
-    export -f run_wercker setting work_of file_name
+    export -f run_wercker push_image setting work_of file_name
     export HOME_DIR REPOSITORY
-    setsid bash -c 'set -euo pipefail; run_wercker "$@"' deploy "$commit" "$branch" --environment "$target" deploy \
-        --deploy-target "$(basename "$target" .env)" >"$log" 2>&1 </dev/null &
+    # shellcheck disable=SC2016 # expanded by the shell that is started
+    setsid bash -c 'set -euo pipefail; (push_image "$1" "$2"); run_wercker "$@"' deploy "$commit" "$branch" \
+        --environment "$target" deploy --deploy-target "$(basename "$target" .env)" >"$log" 2>&1 </dev/null &
     pid=$!
     python3 "$HOME_DIR/listener.py" $$ &
     tail --pid=$pid -n +1 -f "$log" || true

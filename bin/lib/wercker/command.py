@@ -1,6 +1,7 @@
 """The command line of bin/wercker: which pipeline runs on which tree with which variables."""
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -10,14 +11,17 @@ from typing import NoReturn
 
 from wercker.engine import Engine
 from wercker.failures import RunnerFailure, Stopped
+from wercker.images import ImageSteps
 from wercker.interrupts import Interrupts
 from wercker.output import Printer
 from wercker.pipelines import Config, check_steps, check_workflow, read_config
-from wercker.run import Options, Run
+from wercker.registries import registry_host
+from wercker.run import BUILT, Options, Run, note_digest
 from wercker.variables import check_target_file, collect_variables, read_variables
 
 OUTPUT = Path(".wercker/latest/output")
 TRACKED = Path("ENVIRONMENT")
+PUSHES = ("DOCKER_HUB_REPO", "DOCKER_HUB_USER", "DOCKER_HUB_PASSWORD", "DOCKER_IMAGE_TAG")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -49,12 +53,18 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
             "--publish", action="append", default=[], metavar="[HOST:]CONTAINER", help="publish a port"
         )
         command.add_argument("--docker-local", action="store_true", help="neither pull nor push an image")
+        command.add_argument(
+            "--push-later", action="store_true", help="push nothing; push-image does, of the kept output"
+        )
         command.add_argument("--artifacts", action="store_true", help=f"keep the output in {OUTPUT}")
         command.add_argument("--direct-mount", action="store_true", help="mount the tree instead of copying it")
         if name in ("deploy", "workflow"):
             command.add_argument(
                 "--deploy-target", default="", metavar="NAME", help="becomes WERCKER_DEPLOYTARGET_NAME"
             )
+    text = "push the image that build --artifacts --push-later kept, and note its digest in the output"
+    push = commands.add_parser("push-image", help=text, description=text, allow_abbrev=False)
+    push.add_argument("--image", default="nexchange/app", metavar="NAME", help="its name in wercker.yml: %(default)s")
     return parser.parse_args(arguments)
 
 
@@ -71,6 +81,8 @@ def main(arguments: Sequence[str]) -> int:
             return check_config(config, printer)
         for warning in config.warnings:
             printer.heading(f"WARNING: {warning}")
+        if asked.command == "push-image":
+            return push_image(asked, interrupts)
         names = _pipelines_of(asked, config)
         for name in names:
             check_steps(config.pipelines[name])
@@ -95,6 +107,31 @@ def main(arguments: Sequence[str]) -> int:
             printer.error(f"       {line}")
         return 1
     return 0
+
+
+def push_image(asked: argparse.Namespace, interrupts: Interrupts) -> int:
+    """Push by the id that the build noted, as TAG-COMMIT; no pipeline runs. Raises: RunnerFailure, Stopped."""
+    variables = collect_variables(os.environ, _read_file(asked.environment, remote=True))
+    printer = Printer(variables.secrets, interrupts)
+    values = {name: variables.values.get(name, "") for name in PUSHES}
+    if missing := [name for name, value in values.items() if not value]:
+        raise RunnerFailure(f"not set: {', '.join(missing)}.", "A push needs the registry's variables of a target.")
+    output = (Path.cwd() / OUTPUT).resolve()
+    try:
+        built = json.loads((output.parent / BUILT).read_text(encoding="utf-8"))[asked.image]
+        commit = (output / "COMMIT").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError, KeyError) as error:
+        raise RunnerFailure(
+            f"no build of {asked.image} is kept in {OUTPUT}.", "First: bin/wercker build --artifacts --push-later"
+        ) from error
+    engine = Engine(interrupts)
+    engine.check()
+    images = ImageSteps(engine, "", printer.line)
+    repository, user, password, tag = values.values()
+    images.send(built, repository, [f"{tag}-{commit}"], registry_host("", repository), (user, password))
+    note_digest(output, images.digest)
+    printer.heading(f"pushed {repository}@{images.digest or 'nothing that the registry named a digest of'}")
+    return 0 if images.digest else 1
 
 
 def check_config(config: Config, printer: Printer) -> int:
@@ -168,6 +205,7 @@ def _options(asked: argparse.Namespace, name: str, *, remote: bool, in_workflow:
         mounted=asked.command == "dev" or (asked.direct_mount and name != "deploy"),
         publish=tuple(asked.publish),
         docker_local=asked.docker_local,
+        push_later=asked.push_later,
         # In a workflow the output of build is what deploy works on.
         artifacts=asked.artifacts or (in_workflow and name == "build"),
         remote=remote,

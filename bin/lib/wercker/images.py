@@ -16,6 +16,7 @@ from wercker.registries import LoginRefused, logged_in, registry_host
 from wercker.session import SOURCE
 from wercker.variables import fill_in, split_words
 
+DIGEST = re.compile(r"digest: (sha256:[0-9a-f]{64})\b")
 OPTIONS = {"build-args": "--build-arg", "labels": "--label", "extra-hosts": "--add-host"}
 
 
@@ -28,6 +29,13 @@ class ImageSteps:
         self._report = report
         # By name, the id of what this run built: the name itself may be another run's image by the time of the push.
         self._built: dict[str, str] = {}
+        # What a push sent: the one digest that stands for it whatever becomes of its tags.
+        self.digest = ""
+
+    @property
+    def built(self) -> dict[str, str]:
+        """Return the id of each image that this run built, by name."""
+        return dict(self._built)
 
     def build(self, step: Step, values: Mapping[str, str], *, local: bool) -> None:
         """Send a folder of the box to the engine's classic builder; `local` pulls nothing. Raises: RunnerFailure."""
@@ -52,8 +60,8 @@ class ImageSteps:
             self._send([*command, "--iidfile", str(note), "-"], folder)
             self._built[image] = note.read_text(encoding="utf-8").strip()
 
-    def push(self, step: Step, values: Mapping[str, str], *, local: bool, remote: bool) -> None:
-        """Tag what was built and push it; `local` only tags. Raises: RunnerFailure, StepFailed."""
+    def push(self, step: Step, values: Mapping[str, str], *, local: bool, remote: bool, later: bool = False) -> None:
+        """Tag what was built and push it; `local` and `later` only tag. Raises: RunnerFailure, StepFailed."""
         filled = {name: fill_in(value, values) for name, value in step.properties.items()}
         if "image-name" not in filled:
             raise RunnerFailure(
@@ -63,9 +71,9 @@ class ImageSteps:
         repository = _needed(step, filled, "repository")
         tags = [tag for tag in re.split(r"[,\s]+", filled.get("tag", "")) if tag] or ["latest"]
         image = self._built.get(filled["image-name"], filled["image-name"])
-        if local:
+        if local or later:
             self._tag(image, repository, tags)
-            self._report("not pushed: --docker-local")
+            self._report("not pushed: --docker-local" if local else "not pushed yet: push-image does that")
             return
         if not filled.get("password"):
             if remote:
@@ -76,12 +84,18 @@ class ImageSteps:
             self._report("not pushed: a local run without a password for the registry (a remote run refuses that)")
             return
         registry = registry_host(filled.get("registry", ""), repository)
+        self.send(image, repository, tags, registry, (filled.get("username", ""), filled["password"]))
+
+    def send(self, image: str, repository: str, tags: list[str], registry: str, login: tuple[str, str]) -> None:
+        """Push an image under each tag and remember its digest. Raises: StepFailed."""
         try:
-            with logged_in(self._engine, registry, filled.get("username", ""), filled["password"]) as env:
+            with logged_in(self._engine, registry, *login) as env:
                 for tag in tags:
                     # Right before its push: another run on this engine may use the same tag.
                     self._tag(image, repository, [tag])
-                    self._follow(["push", f"{repository}:{tag}"], env=env)
+                    for line in self._follow(["push", f"{repository}:{tag}"], env=env):
+                        if sent := DIGEST.search(line):
+                            self.digest = sent[1]
         except LoginRefused as refused:
             raise StepFailed(refused.cause, refused.remedy) from refused
 
@@ -123,7 +137,9 @@ class ImageSteps:
 
     def _follow(
         self, command: list[str], *, stdin: subprocess.Popen[bytes] | None = None, env: Mapping[str, str] | None = None
-    ) -> None:
+    ) -> list[str]:
+        """Report what a docker command says, and return its lines. Raises: StepFailed, Stopped."""
+        said: list[str] = []
         given = subprocess.DEVNULL if stdin is None or stdin.stdout is None else stdin.stdout
         process = self._engine.start(*command, stdin=given, env=env)
         if process.stdout is None:
@@ -138,15 +154,18 @@ class ImageSteps:
                     break
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
-                    self._report(line.decode(errors="replace").rstrip("\r"))
+                    said.append(line.decode(errors="replace").rstrip("\r"))
+                    self._report(said[-1])
         except Stopped:
             process.terminate()
             process.wait()
             raise
         if rest:
-            self._report(rest.decode(errors="replace"))
+            said.append(rest.decode(errors="replace"))
+            self._report(said[-1])
         if process.wait() != 0:
             raise StepFailed(f"docker {command[0]}: status {process.returncode}")
+        return said
 
 
 def _needed(step: Step, filled: Mapping[str, str], name: str) -> str:

@@ -1,6 +1,7 @@
 """One run of one pipeline: network, services, box, steps, output; everything it started is gone afterwards."""
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -27,6 +28,8 @@ PIPELINE_ROOT = "/pipeline"
 FOLDERS = ("source", "output", "cache", "steps")
 LAST_WORDS = 20  # lines of a service's log shown when a step fails
 KEPT_RUNS = 3
+DIGEST = "DIGEST"  # in a build's output: the digest of the image that was pushed for it
+BUILT = "built.json"  # beside the output, where no step writes: the id of each image that the run built
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Options:
     mounted: bool = False
     publish: tuple[str, ...] = ()
     docker_local: bool = False
+    push_later: bool = False
     artifacts: bool = False
     remote: bool = False
     exports: Mapping[str, str] = field(default_factory=dict)
@@ -181,7 +185,8 @@ class Run:
             if step.kind == "internal/docker-build":
                 self._images.build(step, values, local=local)
             else:
-                self._images.push(step, values, local=local, remote=self._options.remote)
+                later = self._options.push_later
+                self._images.push(step, values, local=local, remote=self._options.remote, later=later)
 
     def _note_step(self, name: str, began: float, word: str) -> None:
         took_s = time.monotonic() - began
@@ -204,6 +209,9 @@ class Run:
         (kept / "output").mkdir(parents=True)
         kept.chmod(0o700)
         self._engine.call("cp", f"{self._box}:{PIPELINE_ROOT}/output/.", str(kept / "output"))
+        # By the runner's own knowledge, whatever the steps have left there.
+        note_digest(kept / "output", self._images.digest)
+        (kept / BUILT).write_text(json.dumps(self._images.built), encoding="utf-8")
         new = self.state / f"latest.{self.id}"
         new.symlink_to(kept.relative_to(self.state))
         new.replace(self.state / "latest")
@@ -239,6 +247,15 @@ class Run:
         except EngineFailure as error:
             if "No such" not in error.said and "not found" not in error.said:  # it was never made
                 self._printer.heading(f"could not clean up: {error.said}")
+
+
+def note_digest(output: Path, digest: str) -> None:
+    """Let a build's output say which image was pushed for it, or that none was."""
+    file = output / DIGEST
+    if file.is_symlink() or file.exists():
+        file.unlink()
+    if digest:
+        file.write_text(f"{digest}\n", encoding="utf-8")
 
 
 def _git(tree: Path, name: str) -> str:
