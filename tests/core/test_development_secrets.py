@@ -81,7 +81,7 @@ def test_no_process_of_a_server_works_as_all_kinds_together(server, tmp_path):
     assert "DB_ROLE is not set" in refused.stderr + refused.stdout
 
 
-@pytest.mark.parametrize("kind", ["worker_litecoin", "signer_ethereum", "beat", "operator"])
+@pytest.mark.parametrize("kind", ["worker_litecoin", "worker", "beat", "operator"])
 def test_whoever_speaks_to_nobody_is_given_none_of_those_keys(kind):
     """And is not able to make a token, or to sign anything, that web would believe."""
     tries = (

@@ -111,7 +111,7 @@ def names_in(file):
 
 
 def test_what_has_a_row_has_a_line_in_a_targets_file():
-    of_the_process = {"PUSH_WAIT_SECONDS", "BACKUP_WAIT_SECONDS", "WERCKER_REMOTE", "CI"}
+    of_the_process = {"PUSH_WAIT_SECONDS", "BACKUP_WAIT_SECONDS", "WERCKER_REMOTE", "CI", "IMAGE_DIGEST"}
 
     assert rows() - of_the_process <= names_in("targets/example.env") | names_in("ENVIRONMENT")
 
@@ -122,7 +122,8 @@ def test_what_a_deploy_sends_is_documented():
     made_by_the_deploy = {
         "APP_IMAGE",
         "REGISTRY_HOST",
-        *(name for name in sent if re.fullmatch(r"NEW_\w+_IMAGE", name)),
+        "REDIS_USERS",
+        *(name for name in sent if re.fullmatch(r"NEW_\w+_IMAGE|(DB|REDIS)_PASSWORD_\w+|DEMO_\w+_RPC_URL", name)),
     }
 
     assert set(sent) - made_by_the_deploy <= rows() | names_in("ENVIRONMENT")

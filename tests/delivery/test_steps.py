@@ -131,6 +131,9 @@ def test_an_output_folder_is_meant_from_where_the_step_was_called(checkout, scri
     (checkout / "sub").mkdir()
     for name in ("docker-compose.yml", "nginx.conf"):
         (checkout / name).touch()
+    (checkout / "core").mkdir()
+    for name in ("__init__", "database_roles", "networks", "redis_users"):
+        shutil.copy(ROOT / "core" / f"{name}.py", checkout / "core")
 
     subprocess.run([f"../bin/steps/{script}", "out"], cwd=checkout / "sub", capture_output=True, check=True)
 
