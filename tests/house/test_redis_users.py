@@ -163,7 +163,7 @@ def test_web_counts_requests(place, settings, monkeypatch):
     settings.REDIS_URL = url_of(place, "web")
     monkeypatch.setattr(throttle, "_asks_again_at_ns", 0)
 
-    assert [throttle._count_in_redis("api-rate:somebody:1", 60) for _ in range(3)] == [1, 2, 3]
+    assert [throttle._count_in_redis("api-rate:somebody:1", 1, 60) for _ in range(3)] == [1, 2, 3]
 
 
 TAKES = """

@@ -30,6 +30,6 @@ BACKWARD = FUNCTION % """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0009_events_in_step")]
+    dependencies = [("orders", "0010_house_payouts")]
 
     operations = [migrations.RunSQL(FORWARD, BACKWARD)]
