@@ -223,7 +223,7 @@ class FakeServer:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=240,
         )
 
     def calls(self) -> list[tuple[str, str]]:
