@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import LazySettings
+from pytest_django import DjangoAssertNumQueries
 
 from core import clock
 from core.money import Money
@@ -104,6 +105,35 @@ def test_a_transaction_that_makes_no_sense_and_a_token_are_told_and_credit_nothi
     assert "0xc0ffee" in second.problem
     assert str(10**30) in second.facts
     assert not Deposit.objects.exists()
+
+
+@pytest.mark.parametrize("amount", [2**256 - 1, 2**256, 16**4000], ids=["most", "over", "4817 digits"])
+def test_a_token_whose_contract_tells_of_any_number_is_set_aside(amount: int) -> None:
+    chain = opened("ethereum")
+    append(chain, tokens=(TokenMovement("0xaa", 3, "0xc0ffee", ours("ethereum", "O1"), amount),))
+
+    scan(chain)
+
+    assert str(2**256 - 1) in Quarantine.objects.get().facts
+    assert ChainState.objects.get().height == chain.tip().height
+
+
+def test_a_transaction_that_tells_of_tokens_a_thousand_times_is_one_row_for_each_address(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    chain = opened("ethereum")
+    to = [ours("ethereum", "O1"), ours("ethereum", "O2")]
+    tokens = tuple(TokenMovement("0xaa", place, f"0x{place:040x}", to[place % 2], 5) for place in range(2000))
+    block = append(chain, tokens=tokens)
+
+    with django_assert_max_num_queries(40):
+        record_block(chain="ethereum", block=block, identity="", at=START)
+
+    rows = [(row.owner_ref, row.position, row.facts) for row in list_open()]
+    assert rows == [
+        ("O1", "0", f"5 units to {to[0]}, and 999 more"),
+        ("O2", "1", f"5 units to {to[1]}, and 999 more"),
+    ]
 
 
 def test_a_person_resolves_what_was_set_aside_once_and_it_does_not_come_back() -> None:

@@ -37,6 +37,7 @@ _BATCH = 500
 _NOBODY = "0x" + "0" * 36 + "dead"  # an address without code, on every network
 _FEE_BLOCKS = 6
 _TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"  # Transfer(address,address,uint256)
+_WORD = len("0x") + 64  # the first of the log's data: how much is sent; a contract may let thousands of bytes follow
 _TRANSFER_TOPICS = 3  # with the two addresses indexed; an NFT's has four
 
 
@@ -313,6 +314,6 @@ def _read_tokens(receipt: dict[str, Any]) -> list[TokenMovement]:
         topics = log["topics"]
         if len(topics) == _TRANSFER_TOPICS and topics[0] == _TRANSFER:
             address, amount = to_checksum_address("0x" + topics[2][-40:]), log["data"]
-            amount_minor = int(amount, 16) if len(amount) > len("0x") else 0
+            amount_minor = int(amount[:_WORD], 16) if len(amount) > len("0x") else 0
             found.append(TokenMovement(receipt["transactionHash"], place, log["address"], address, amount_minor))
     return found

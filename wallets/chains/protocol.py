@@ -76,9 +76,15 @@ class Tx:
     priority_minor: int = 0  # chains with gas: the most it offers as a tip
 
 
+MOST_TOKENS = 2**256 - 1  # a contract may say anything; a number of thousands of digits cannot even be spelled
+
+
 @dataclass(frozen=True, slots=True)
 class TokenMovement:
-    """A token that reaches an address, as its contract tells. `position`: number in the receipt's own list of logs."""
+    """A token that reaches an address, as its contract tells. `position`: number in the receipt's own list of logs.
+
+    `amount`: at most MOST_TOKENS.
+    """
 
     txid: str
     position: int

@@ -13,10 +13,10 @@ from django.db import transaction
 
 from core.models import Asset
 from wallets import states
-from wallets.chains.protocol import Block, FeeQuote, Movement, Tx, bound_position
+from wallets.chains.protocol import MOST_TOKENS, Block, FeeQuote, Movement, TokenMovement, Tx, bound_position
 from wallets.models import Address, Attempt, Deposit, Quarantine, RawTx
 from wallets.reading.pegouts import link_sights, list_vanished, retake_sights, store_sights, take_sights
-from wallets.reading.quarantine import ROW_FAULTS, set_aside
+from wallets.reading.quarantine import ROW_FAULTS, make_row, set_aside, set_rows_aside
 from wallets.safety.house import BY_HAND, list_announced
 from wallets.scan_state import native_asset
 
@@ -233,19 +233,31 @@ def set_aside_oddities(block: Block, *, chain: str, at: datetime) -> None:
     """Set aside what the adapter could not make sense of, and tokens for addresses of ours, of which nothing is credited."""
     for txid, why in block.unread:
         set_aside(chain=chain, what=Quarantine.TRANSACTION, problem=why, at=at, txid=txid, block_height=block.height)
-    if not block.tokens:
-        return
+    if block.tokens:
+        set_rows_aside(_tokens_of_ours(block, chain=chain, at=at))
+
+
+def _tokens_of_ours(block: Block, *, chain: str, at: datetime) -> list[Quarantine]:
+    """Make a row for each transaction and address of ours: one transaction may tell of tokens thousands of times."""
     ours = find_addresses(chain, (token.address for token in block.tokens))
+    told: dict[tuple[str, str], list[TokenMovement]] = {}
     for token in block.tokens:
         if token.address in ours:
-            set_aside(
+            told.setdefault((token.txid, token.address), []).append(token)
+    rows = []
+    for (txid, address), tokens in told.items():
+        first, more = tokens[0], f", and {len(tokens) - 1} more" if len(tokens) > 1 else ""
+        rows.append(
+            make_row(
                 chain=chain,
                 what=Quarantine.TOKEN,
-                problem=f"a token of contract {token.contract} was sent to an address for {native_asset(chain).code}",
+                problem=f"a token of contract {first.contract} was sent to an address for {native_asset(chain).code}",
                 at=at,
-                txid=token.txid,
-                position=str(token.position),
-                owner_ref=ours[token.address].owner_ref,
+                txid=txid,
+                position=str(first.position),
+                owner_ref=ours[address].owner_ref,
                 block_height=block.height,
-                facts=f"{token.amount} units to {token.address}",
+                facts=f"{min(first.amount, MOST_TOKENS)} units to {address}{more}",
             )
+        )
+    return rows

@@ -1,7 +1,7 @@
 """What a chain showed and we could not take in: written down for a person, so that the block is finished all the same."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -19,6 +19,7 @@ ROW_FAULTS = (
     *(IllegalTransition, EntryConflict, EntryRefused, InsufficientFunds),
 )
 LONGEST_FACTS = 4000
+WRITTEN = 200  # rows in one statement
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,34 @@ def set_aside(
 
     Foreign text is cleaned and cut. Whoever watches the log sees an error for it.
     """
-    row = Quarantine(
+    row = make_row(
+        chain=chain,
+        what=what,
+        problem=problem,
+        at=at,
+        txid=txid,
+        position=position,
+        owner_ref=owner_ref,
+        block_height=block_height,
+        facts=facts,
+    )
+    set_rows_aside([row])
+
+
+def make_row(
+    *,
+    chain: str,
+    what: str,
+    problem: str,
+    at: datetime,
+    txid: str,
+    position: str,
+    owner_ref: str = "",
+    block_height: int | None = None,
+    facts: object = "",
+) -> Quarantine:
+    """Make a row of what strangers may have worded, cleaned and cut to fit; it is not written yet."""
+    return Quarantine(
         chain=chain,
         what=what,
         txid=clean_text(txid, most=80),
@@ -55,9 +83,16 @@ def set_aside(
         facts=clean_text(facts, most=LONGEST_FACTS),
         at=at,
     )
-    with transaction.atomic():
-        Quarantine.objects.bulk_create([row], ignore_conflicts=True)
-    logger.error("%s: set aside %s %s %s: %s", chain, what, row.txid, row.position, row.problem)
+
+
+def set_rows_aside(rows: Sequence[Quarantine]) -> None:
+    """Write rows down as `set_aside` does, one statement and one line in the log for 200 of them."""
+    for start in range(0, len(rows), WRITTEN):
+        part = rows[start : start + WRITTEN]
+        with transaction.atomic():
+            Quarantine.objects.bulk_create(part, ignore_conflicts=True)
+        row, more = part[0], f" (and {len(part) - 1} more)" if len(part) > 1 else ""
+        logger.error("%s: set aside %s %s %s: %s%s", row.chain, row.what, row.txid, row.position, row.problem, more)
 
 
 @contextmanager

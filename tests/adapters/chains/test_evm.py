@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from wallets.chains.evm import EVMChain
-from wallets.chains.protocol import ChainError, Movement, TooLarge
+from wallets.chains.protocol import MOST_TOKENS, ChainError, Movement, TooLarge
 from wallets.chains.rpc import RPCError
 
 HASH, OTHER = "0x" + "ab" * 32, "0x" + "cd" * 32
@@ -195,11 +195,12 @@ def test_tokens_are_told_by_their_number_in_the_receipt() -> None:
         {"address": OTHER[:42], "topics": [transfer, *of], "data": "0x64"},
         {"address": OTHER[:42], "topics": [transfer, *of, "0x01"], "data": "0x"},  # an NFT
         {"address": OTHER[:42], "topics": [transfer, *of], "data": "0x"},
+        {"address": OTHER[:42], "topics": [transfer, *of], "data": "0x" + "ff" * 3000},  # whatever follows the amount
     ]
 
     tokens = node([receipt(logs=logs)], []).read_block(HASH).tokens
 
-    assert [(t.position, t.address, t.amount) for t in tokens] == [(1, OURS, 100), (3, OURS, 0)]
+    assert [(t.position, t.address, t.amount) for t in tokens] == [(1, OURS, 100), (3, OURS, 0), (4, OURS, MOST_TOKENS)]
 
 
 @pytest.mark.parametrize(
