@@ -108,10 +108,12 @@ class EVMChain:
     def read_block(self, block_hash: str) -> Block:
         """Read block, receipts and traces: three questions, whatever is in it, unless an answer would be too large."""
         block = self._read_with_txs(block_hash)
-        by_hash = {receipt["transactionHash"]: receipt for receipt in self._read_receipts(block)}
+        receipts, unread = self._read_receipts(block)
+        by_hash = {receipt["transactionHash"]: receipt for receipt in receipts}
         if any(receipt.get("blockHash") != block["hash"] for receipt in by_hash.values()):
             raise ChainError("the chain moved while a block was read")
-        if any(tx["hash"] not in by_hash for tx in block["transactions"]):
+        txs = [tx for tx in block["transactions"] if tx["hash"] not in unread]
+        if any(tx["hash"] not in by_hash for tx in txs):
             raise ChainError("the node left out a receipt")  # without it, a failed payment would look like a good one
         # Who used no more gas than a plain payment called nobody.
         callers = [txid for txid, receipt in by_hash.items() if int(receipt["gasUsed"], 16) > PLAIN_GAS]
@@ -122,12 +124,11 @@ class EVMChain:
             hash=block["hash"],
             parent_hash=block["parentHash"],
             at=_time(block["timestamp"]),
-            txs=tuple(
-                _read_tx(tx, by_hash[tx["hash"]], inner.movements.get(tx["hash"], ())) for tx in block["transactions"]
-            ),
+            txs=tuple(_read_tx(tx, by_hash[tx["hash"]], inner.movements.get(tx["hash"], ())) for tx in txs),
             sees_internal=inner.sees,
+            unread=tuple(unread.items()),
             untraced=tuple(inner.untraced),
-            tokens=tuple(token for receipt in by_hash.values() for token in _read_tokens(receipt)),
+            tokens=tuple(token for receipt in by_hash.values() for token in receipt["tokens"]),
         )
 
     def _read_with_txs(self, block_hash: str) -> dict[str, Any]:
@@ -140,11 +141,21 @@ class EVMChain:
             raise ChainError(f"block {block_hash} is gone")
         return block
 
-    def _read_receipts(self, block: dict[str, Any]) -> list[dict[str, Any]]:
+    def _read_receipts(self, block: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, str]]:
+        """Return the receipts, and which transactions have one that is too large, and why; nobody knows what those did.
+
+        Seventeen million gas make a receipt of 16 MB, so of each only what is needed is kept.
+        """
         try:
-            return list(self._ask("eth_getBlockReceipts", block["number"]) or [])
+            return [_without_logs(receipt) for receipt in self._ask("eth_getBlockReceipts", block["number"]) or []], {}
         except TooLarge:
-            return [self._ask("eth_getTransactionReceipt", tx["hash"]) for tx in block["transactions"]]
+            found, unread = [], {}
+        for tx in block["transactions"]:
+            try:
+                found.append(_without_logs(self._ask("eth_getTransactionReceipt", tx["hash"])))
+            except TooLarge as error:
+                unread[tx["hash"]] = f"its receipt cannot be read: {error}"
+        return found, unread
 
     def list_mempool(self) -> list[str]:
         """List pending transactions of the pending block; contract payments show only once mined."""
@@ -305,6 +316,10 @@ def _read_tx(tx: dict[str, Any], receipt: dict[str, Any] | None, internal: tuple
         ok=ok,
         fee_minor=fee,
     )
+
+
+def _without_logs(receipt: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in receipt.items() if name != "logs"} | {"tokens": _read_tokens(receipt)}
 
 
 def _read_tokens(receipt: dict[str, Any]) -> list[TokenMovement]:

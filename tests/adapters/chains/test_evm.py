@@ -175,6 +175,18 @@ def test_receipts_and_transactions_that_are_too_much_at_once_are_read_one_by_one
     assert (read.txid, read.movements) == (TXID, (Movement("native", OURS, 7),))
 
 
+def test_one_receipt_that_is_too_large_hides_its_own_transaction_alone() -> None:
+    """78,400 empty events, for 30 million gas, are a receipt of 28 MB: the block was never read, and none after it."""
+    chain = node([receipt(), receipt(transactionHash=OTHER)], [], many=True)
+    answers = {"eth_getBlockReceipts": TOO_LARGE, f"eth_getTransactionReceipt {OTHER}": TOO_LARGE}
+    chain.rpc.answers |= answers | {"eth_getTransactionReceipt": receipt()}  # type: ignore[attr-defined]
+
+    block = chain.read_block(HASH)
+
+    assert [tx.txid for tx in block.txs] == [TXID]
+    assert [(txid, "receipt" in why) for txid, why in block.unread] == [(OTHER, True)]
+
+
 @pytest.mark.parametrize(("depth", "kept"), [(19, True), (20, True), (21, False), (25, False), (1023, False)])
 def test_a_deep_path_becomes_a_key_that_fits_and_stays_its_own(depth: int, kept: bool) -> None:
     path, sibling = [0] * depth, [0] * (depth - 1) + [1]
