@@ -19,7 +19,7 @@ from orders.models import Order
 from orders.offer import get_offer
 from orders.pauses import Reason
 from tests.simulated import SimulatedExchange, SimulatedNode
-from tests.wallets.test_stuck_payouts import GWEI, PAIR_OF, check_paid_once, settle, wait
+from tests.wallets.test_stuck_payouts import GWEI, PAIR_OF, check_paid_once, describe, settle, wait
 from wallets import states as wallet_states
 from wallets.models import Attempt, Payout
 from wallets.signer.lane import find_head, self_transfer_cap
@@ -27,6 +27,7 @@ from wallets.signer.lane import find_head, self_transfer_cap
 STORMS = int(os.environ.get("FEE_STORMS", "2"))
 SEED = int(os.environ.get("FEE_STORM_SEED", "1"))
 USUAL = {"litecoin": 10, "ethereum": GWEI}
+PLATEAU = 3  # a cap is four times what the largest payout costs, eight times an ordinary one: wallets.paying.fees
 RISES = (3, 8, 20, 60, 150, 700)
 # What a payout that does not move may be held by. Anything else, or nothing, is a payout that nobody knows of.
 HELD = (
@@ -159,12 +160,15 @@ def test_a_storm(simulated: SimulatedExchange, monkeypatch: pytest.MonkeyPatch, 
             choose.choice((storm.queue, storm.sign, storm.send, storm.evict, storm.lose_answer))()
         wait(simulated, minutes=step)
         check_step(storm)
-    storm.charge(1)
-    for _ in range(4):
+    # It falls to what every cap allows and nothing offered before would reach: who waited is outbid, and paid.
+    storm.charge(PLATEAU)
+    for _ in range(8):
         wait(simulated)
         check_step(storm)
     settle(simulated)
+    for order in storm.orders:
+        assert simulated.reload(order).state == states.COMPLETED, describe(order)
+    storm.charge(1)
+    settle(simulated)
     assert storm.orders
     check_paid_once(simulated, *storm.orders)
-    for order in storm.orders:
-        assert simulated.reload(order).state == states.COMPLETED
