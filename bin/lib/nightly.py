@@ -59,7 +59,7 @@ PARTS = (
         "fee storms",
         _tests("tests/flows/test_fee_storms.py"),
         _tests("tests/flows/test_fee_storms.py"),
-        (("FEE_STORMS", "200", "40", "3"), ("FEE_STORM_SEED", "{seed}", "{seed}", "{seed}")),
+        (("FEE_STORMS", "200", "8", "3"), ("FEE_STORM_SEED", "{seed}", "{seed}", "{seed}")),
     ),
     Part(
         "fees and lost mempools on real nodes",
@@ -70,8 +70,8 @@ PARTS = (
         _tests("tests/hostile"),
         _tests("tests/hostile"),
         (
-            ("HOSTILE_BLOCKS", "500", "500", "6"),
-            ("HOSTILE_NODE_BLOCKS", "60", "20", "2"),
+            ("HOSTILE_BLOCKS", "500", "50", "6"),
+            ("HOSTILE_NODE_BLOCKS", "60", "6", "2"),
             ("HOSTILE_OUTPUTS", "2500", "2500", "150"),
             ("HOSTILE_SEED", "{seed}", "{seed}", "{seed}"),
         ),
