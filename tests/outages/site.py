@@ -1,5 +1,6 @@
 """A whole site of its own on the loopback, every part as bin/run starts it, whose parts a test may take away."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -78,7 +79,9 @@ class Site:
         return env
 
     def start(self) -> None:
-        """Start everything, from an empty database; return when both pairs are sold."""
+        """Start everything, from an empty database. Waits for another run of this checkout, which has the same cluster."""
+        self.lock = (ROOT / "var" / f"{CLUSTER}.lock").open("w")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
         self._postgis("stop")
         (ROOT / "var" / f"postgis-{CLUSTER}.made").unlink(missing_ok=True)  # an earlier run's rows belong to its keys
         self.start_database()
@@ -98,6 +101,7 @@ class Site:
         for part in [*self.parts]:
             self.kill_part(part)
         self._postgis("stop")
+        self.lock.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def start_part(self, name: str) -> None:
