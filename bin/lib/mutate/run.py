@@ -29,8 +29,7 @@ MISUSED, NO_TESTS, NOT_BEGUN, NOT_IMPORTED = 4, 5, 99, 98
 LIBRARIES = (
     *("celery", "django.core.management", "django.db.backends.postgresql.base", "django.forms", "django.test"),
     *("django.views", "eth_account", "embit.bip32", "embit.transaction", "bip32", "kombu", "psycopg2.extras", "pytest"),
-    *("redis", "requests", "segno", "_pytest.terminal", "_pytest.junitxml", "_pytest.assertion.rewrite"),
-    *("hypothesis", "hypothesis.strategies"),
+    *("redis", "requests", "segno", "_pytest.terminal", "_pytest.junitxml", "hypothesis", "hypothesis.strategies"),
 )
 
 
@@ -86,7 +85,8 @@ class _Replaced(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def load_libraries() -> None:
-    """Import what no mutant changes, once, before the first fork."""
+    """Import what no mutant changes, once, before the first fork; compiled files are kept, outside the tree."""
+    sys.dont_write_bytecode, sys.pycache_prefix = False, str(STATE / "compiled")
     for name in LIBRARIES:
         importlib.import_module(name)
 
@@ -189,7 +189,6 @@ def _start(job: Job, tests: list[str], database: str, place: int, said: Path) ->
         os.environ["KEPT_TEST_DATABASE"] = database
         os.environ["PYTEST_XDIST_WORKER"] = f"gw{place}"  # a numbered Redis database
         sys.meta_path.insert(0, _Replaced(job.path, job.source))
-        sys.dont_write_bytecode = True
         status = _test(tests)
     except BaseException as error:  # noqa: BLE001 -- whatever an import may raise
         traceback.print_exc()
@@ -207,5 +206,5 @@ def _test(tests: list[str]) -> int:
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     quiet = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-p", "no:randomly")
-    # Nobody reads better messages here, and rewriting every file for them took two seconds of each child.
+    # Asserts are not rewritten for better messages, which nobody reads here: that takes longer than most tests.
     return int(pytest.main(["-x", "-q", "--no-header", "--tb=short", "--assert=plain", *quiet, *tests]))
