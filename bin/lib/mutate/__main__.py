@@ -15,14 +15,13 @@ from mutate.covered import NOT_FAST, measure
 from mutate.mutants import ROOT, Mutant, list_mutants, list_targets
 from mutate.planted import CONTROL, list_faults, list_jobs
 from mutate.records import Record, Survivor, survivor_of
-from mutate.run import KILLED, SURVIVED, TIMED_OUT, Job, Result, load_libraries, run_jobs
+from mutate.run import KILLED, NOT_RUN, SURVIVED, TIMED_OUT, Job, Result, load_libraries, run_jobs
 
 # A fault may make its tests so many times slower, and so much, before it counts as noticed.
 SLACK, LEAST_S = 5, 30
 QUICK_S = 120
 DEAD = (KILLED, TIMED_OUT)
 LISTED = "listed"  # a survivor with a reason: not run in a sample
-UNPROVEN = "not run"  # killed by a test that also fails without any fault
 
 
 def main() -> int:
@@ -52,6 +51,9 @@ def _mutate(asked: argparse.Namespace, paths: list[str]) -> int:
         print(f"{results[mutant.name].outcome}: {mutant.name} in {one.function or 'the module'}")
         print(f"    - {one.before}\n    + {one.after}")
     print("\n".join(_table(mutants, results)))
+    if results and all(result.outcome == NOT_RUN for result in results.values()):
+        print("error: no test could be run; what they said is above", file=sys.stderr)
+        return 1
     if asked.record:
         return _record(asked, mutants, results, survivors)
     if unlisted:
@@ -62,7 +64,7 @@ def _mutate(asked: argparse.Namespace, paths: list[str]) -> int:
 
 
 def _is_dead(result: Result) -> bool:
-    return result.outcome in (*DEAD, LISTED, UNPROVEN)
+    return result.outcome in (*DEAD, LISTED, NOT_RUN)
 
 
 def _listed(known: dict[str, Record], path: str) -> dict[Survivor, Survivor]:
@@ -207,7 +209,7 @@ def _proven(results: dict[str, Result], processes: int) -> dict[str, Result]:
     for test in sorted(guilty):
         print(f"  {test} fails without any fault: what it killed does not count")
     return {
-        name: Result(name, UNPROVEN, result.seconds) if result.killer in guilty else result
+        name: Result(name, NOT_RUN, result.seconds) if result.killer in guilty else result
         for name, result in results.items()
     }
 
@@ -224,7 +226,7 @@ def _record(
     broken = 0
     for path in sorted({mutant.path for mutant in mutants}):
         drawn = [mutant for mutant in mutants if mutant.path == path]
-        run = [m for m in drawn if m.name in results and results[m.name].outcome != UNPROVEN]
+        run = [m for m in drawn if m.name in results and results[m.name].outcome != NOT_RUN]
         if len(run) < len(drawn):
             print(f"{path}: {len(drawn) - len(run)} were not run, so nothing is written")
             continue

@@ -21,10 +21,10 @@ from types import ModuleType
 from mutate.covered import STATE
 from mutate.mutants import ROOT
 
-KILLED, SURVIVED, TIMED_OUT, UNCOVERED = "killed", "survived", "timed out", "uncovered"
-# pytest's words for "called wrongly" and "none was collected"; a child that did not even reach pytest; one in which the
-# faulty module could not be imported.
-MISUSED, NO_TESTS, NOT_BEGUN, NOT_IMPORTED = 4, 5, 99, 98
+KILLED, SURVIVED, TIMED_OUT, UNCOVERED, NOT_RUN = "killed", "survived", "timed out", "uncovered", "not run"
+# pytest's words for "interrupted", "internal error" and "called wrongly", and for "none was collected"; a child that did
+# not even reach pytest; one in which the faulty module could not be imported.
+NO_VERDICT, NO_TESTS, NOT_BEGUN, NOT_IMPORTED = (2, 3, 4), 5, 99, 98
 # Slow to load and the same for all: what the tests import of others' packages.
 LIBRARIES = (
     *("celery", "django.core.management", "django.db.backends.postgresql.base", "django.forms", "django.test"),
@@ -122,7 +122,7 @@ class _Place:
         self.job: Job | None = None
 
     def start(self, job: Job) -> None:
-        self.job, self.began, self.rounds = job, time.monotonic(), list(job.rounds)
+        self.job, self.began, self.rounds, self.retried = job, time.monotonic(), list(job.rounds), False
         self._next_round()
 
     def _next_round(self) -> None:
@@ -143,16 +143,22 @@ class _Place:
             self.generation += 1  # what it had committed is nobody's ground
             return self._end(TIMED_OUT, spent_s)
         code = os.waitstatus_to_exitcode(status)
-        if code == NO_TESTS:
-            raise RuntimeError(f"{self.job.name}: none of its tests exists:\n{self._text()}")
-        if code == MISUSED and not self._is_from_fault():
-            raise RuntimeError(f"{self.job.name}: pytest was not called rightly:\n{self._text()}")
-        if code == NOT_BEGUN:
-            raise RuntimeError(f"{self.job.name}: its tests were not begun:\n{self._text()}")
+        if code in (NO_TESTS, NOT_BEGUN) or (code in NO_VERDICT and not self._is_from_fault()):
+            return self._try_again(spent_s)
         if code == 0 and self.rounds:
             self._next_round()
             return None
         return self._end(SURVIVED if code == 0 else KILLED, spent_s)
+
+    def _try_again(self, spent_s: float) -> Result | None:
+        """Begin once more what the machine, not the fault, kept from running; what fails again was not run."""
+        assert self.job is not None  # noqa: S101 -- the caller looked
+        if self.retried:
+            print(f"{self.job.name}: its tests were not begun:\n{self._text()}", file=sys.stderr, flush=True)
+            return self._end(NOT_RUN, spent_s)
+        self.retried, self.rounds = True, list(self.job.rounds)
+        self._next_round()
+        return None
 
     def _end(self, outcome: str, spent_s: float) -> Result:
         assert self.job is not None  # noqa: S101 -- the caller looked
@@ -189,7 +195,7 @@ def _start(job: Job, tests: list[str], database: str, place: int, said: Path) ->
         os.environ["KEPT_TEST_DATABASE"] = database
         os.environ["PYTEST_XDIST_WORKER"] = f"gw{place}"  # a numbered Redis database
         sys.meta_path.insert(0, _Replaced(job.path, job.source))
-        status = _test(tests)
+        status = _test(tests, place)
     except BaseException as error:  # noqa: BLE001 -- whatever an import may raise
         traceback.print_exc()
         files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
@@ -200,11 +206,22 @@ def _start(job: Job, tests: list[str], database: str, place: int, said: Path) ->
         os._exit(status)
 
 
-def _test(tests: list[str]) -> int:
+def _test(tests: list[str], place: int = 0) -> int:
     import pytest  # noqa: PLC0415 -- in the child
 
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
-    quiet = ("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", "-p", "no:randomly")
+    # Files of its own: pytest tidies up what the runs before left, and meets whoever does the same.
+    quiet = (
+        f"--basetemp={STATE / f'files-{place}'}",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "-p",
+        "no:cov",
+        "-p",
+        "no:randomly",
+    )
     # Asserts are not rewritten for better messages, which nobody reads here: that takes longer than most tests.
     return int(pytest.main(["-x", "-q", "--no-header", "--tb=short", "--assert=plain", *quiet, *tests]))
