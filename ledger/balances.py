@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import connection
 
 from core.models import Asset
 from core.money import Money
@@ -60,12 +60,11 @@ def find_imbalances() -> list[str]:
     return problems
 
 
-@transaction.atomic
 def take_checkpoints() -> int:
     """Sum the house accounts up to now and return how many were refreshed. Safe to repeat and to run twice at once.
 
     Takes a brief SHARE lock on the postings: ids are handed out before commit, so without it a posting with a lower id
-    could still be on its way and would be left out of every later sum.
+    could still be on its way and would be left out of every later sum. One statement, which is its own transaction.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT ledger_take_checkpoints()")

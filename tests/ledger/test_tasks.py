@@ -21,3 +21,4 @@ def test_the_tick_is_in_the_timetable_and_is_not_kept_for_days():
     (tick,) = (each for each in app.conf.beat_schedule.values() if each["task"] == "ledger.tasks.checkpoint_balances")
 
     assert tick["options"]["expires"] <= tick["schedule"]
+    assert app.tasks[tick["task"]].run is checkpoint_balances.run  # what no worker knows is never done
