@@ -149,6 +149,8 @@ def _idle_parts(node: ast.AST) -> Iterator[ast.AST]:
             yield node.returns
         named = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
         yield from (default for argument, default in named if default and argument.arg in IDLE)
+    elif isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+        yield node.test
     elif isinstance(node, ast.AnnAssign):
         yield node.annotation
     elif isinstance(node, ast.keyword) and node.arg in IDLE:

@@ -168,7 +168,7 @@ class _Place:
 
     def _is_from_fault(self) -> bool:
         assert self.job is not None  # noqa: S101 -- the caller looked
-        said = self._text()  # a conftest, or a file of tests, that could not be imported
+        said = self.said.read_text(errors="replace")  # a conftest, or a file of tests, that could not be imported
         return self.job.path in said or "ERROR collecting" in said
 
     def _text(self) -> str:
