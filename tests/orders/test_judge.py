@@ -24,7 +24,9 @@ from orders.judge import (
     most_that_executes,
     must_be_mined_by,
     rate_holds,
+    terms_of,
 )
+from orders.models import Order
 from orders.policy import PAYMENT_WINDOW
 from tests.sources import ROOT
 from wallets.chains.networks import LONGEST_FIRST_CONFIRMATION, NETWORKS, find_network
@@ -200,6 +202,20 @@ def test_whatever_is_more_than_dust_pays_for_its_return_when_fees_are_low(code: 
 def test_an_order_that_had_its_payment_takes_no_second_one(minor: int) -> None:
     verdict = judge(paid(minor), terms(taken=True))
     assert (verdict.disposition, verdict.exception, verdict.get) == (WAITING, states.SECOND, None)
+
+
+@pytest.mark.parametrize("state", states.ORDER.states)
+@pytest.mark.parametrize("priced", [True, False])
+@pytest.mark.parametrize("sent_back", [True, False])
+def test_an_order_had_its_payment_once_it_was_priced_or_sent_back(state: str, priced: bool, sent_back: bool) -> None:
+    order = Order(state=state, send_asset=LTC, send_minor=5, get_asset=ETH, get_minor=7, payment_deadline=DEADLINE)
+    order.priced_at = OPENED if priced else None
+    found = terms_of(order, first_confirmation=WINDOW, interrupted=not priced, sent_back=sent_back)
+
+    refunds = state in (states.REFUNDING, states.REFUND_FAILED, states.REFUNDED)
+    assert found.taken is (priced or sent_back or refunds)
+    assert (found.send, found.get, found.dust_minor) == (Money(5, LTC), Money(7, ETH), LTC.dust_minor)
+    assert (found.deadline, found.first_confirmation, found.interrupted) == (DEADLINE, WINDOW, not priced)
 
 
 # --- the promise of coins ---------------------------------------------------------------------------------------------
