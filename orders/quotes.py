@@ -105,12 +105,12 @@ def price_amount(offer: Offer, *, send: str | None = None, get: str | None = Non
     offer.require_open()
     terms, limits = offer.terms, offer.limits
     if get:
-        amount = _on_step(Money.parse(get, terms.get_asset, field="get"), up=False)
+        amount = _on_step(Money.parse(get, terms.get_asset, field="get"))
         _check_bounds(amount, limits.min_get, limits.max_get, "get")
         priced, side = price_get(amount, terms), "get"
     else:
         typed = Money.parse(send, terms.send_asset, field="send") if send else default_amount(limits, terms)
-        amount = _on_step(typed, up=False)
+        amount = _on_step(typed)
         _check_bounds(amount, limits.min_send, limits.max_send, "send")
         priced, side = price_send(amount, terms), "send"
     return Quote(
@@ -147,10 +147,9 @@ def default_amount(limits: Limits, terms: Terms) -> Money:
     return Money(wanted // terms.send_asset.quote_step * terms.send_asset.quote_step, terms.send_asset)
 
 
-def _on_step(amount: Money, *, up: bool) -> Money:
+def _on_step(amount: Money) -> Money:
     step = amount.asset.quote_step
-    units = -(-amount.minor // step) if up else amount.minor // step
-    return Money(units * step, amount.asset)
+    return Money(amount.minor // step * step, amount.asset)
 
 
 def _check_bounds(amount: Money, least: Money, most: Money, field: str) -> None:

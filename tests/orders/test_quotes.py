@@ -3,9 +3,11 @@
 from datetime import timedelta
 
 import pytest
+from django.core import signing
 
 from core.errors import DomainError
 from core.snapshot import forget_all
+from orders import quotes
 from orders.models import Order
 from orders.offer import get_limits
 from orders.quotes import QuoteExpired, QuoteInvalid, make_quote, read_quote
@@ -46,6 +48,61 @@ def test_a_quote_ends_after_a_minute() -> None:
 
     with pytest.raises(QuoteExpired):
         read_quote(token=token, at=NOW + timedelta(seconds=60))
+
+
+TICK = timedelta(microseconds=1)
+
+
+@pytest.mark.parametrize(
+    ("after", "taken"),
+    [
+        (timedelta(seconds=-5) - TICK, False),  # made by a clock that runs ahead of this one by more than five seconds
+        (timedelta(seconds=-5), True),
+        (timedelta(0), True),
+        (timedelta(seconds=60) - TICK, True),
+        (timedelta(seconds=60), False),
+    ],
+)
+def test_a_quote_is_taken_from_when_it_was_made_until_a_minute_later(after: timedelta, taken: bool) -> None:
+    quote = make_quote(pair="ETHLTC", send="2", at=NOW)
+    if taken:
+        assert read_quote(token=quote.token, at=NOW + after) == quote
+    else:
+        with pytest.raises(QuoteExpired) as refusal:
+            read_quote(token=quote.token, at=NOW + after)
+        assert refusal.value.quote_id == quote.id
+
+
+@pytest.mark.parametrize("milliseconds", [0, 1, 999])
+def test_the_moments_of_a_quote_survive_its_token_to_the_millisecond(milliseconds: int) -> None:
+    at = NOW + timedelta(milliseconds=milliseconds)
+    quote = make_quote(pair="ETHLTC", get="0.05", at=at)
+
+    again = read_quote(token=quote.token, at=at)
+    assert (again.made_at, again.expires_at, again.rate_at) == (at, at + timedelta(seconds=60), NOW)
+    assert (again.side, again.type) == ("get", "fixed")
+
+
+@pytest.mark.parametrize(("pair", "text", "kept"), [("LTCETH", "0.10000000999", "0.1"), ("LTCETH", "0.1", "0.1")])
+def test_an_amount_between_two_steps_counts_as_the_lower_one(pair: str, text: str, kept: str) -> None:
+    assert make_quote(pair=pair, send=text, at=NOW).send.format() == kept
+
+
+def test_what_one_coin_costs_has_every_fee_in_it() -> None:
+    quote = make_quote(pair="ETHLTC", get="0.5", at=NOW)
+
+    assert quote.price == quote.send.to_decimal() * 2
+    assert quote.price > quote.rate
+
+
+def test_a_token_without_a_cap_of_fees_is_that_of_a_release_before() -> None:
+    quote = make_quote(pair="ETHLTC", send="2", at=NOW)
+    facts = signing.loads(quote.token, key=quotes._key(), salt=quotes._SALT)
+    assert quote.fee_cap != quote.network_fee
+    del facts["c"]
+    old = signing.dumps(facts, key=quotes._key(), salt=quotes._SALT, compress=True)
+
+    assert read_quote(token=old, at=NOW).fee_cap == quote.network_fee
 
 
 @pytest.mark.parametrize(
