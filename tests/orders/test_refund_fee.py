@@ -13,7 +13,8 @@ from orders.models import Order
 from orders.offer import read_fees
 from orders.refund import ask_refund, can_be_sent, plan_refund
 from tests.orders.conftest import NOW
-from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, follow, open_one, pay, reload
+from tests.orders.rows import ETH_ADDRESS, LTC_ADDRESS, follow, open_one, pay, reload, send
+from wallets import states as wallet_states
 from wallets.chains.networks import find_network
 from wallets.models import ChainState, Deposit, Payout
 
@@ -102,3 +103,38 @@ def test_a_payment_that_we_could_not_exchange_goes_back_whole() -> None:
     assert (back.state, back.hold_reason, back.next_actor) == (states.REFUNDING, states.NO_HOLD, states.MACHINE)
     assert back.deadline == NOW + policy.MACHINE_WINDOW
     assert not find_imbalances()
+
+
+def test_nothing_goes_back_to_an_address_of_our_own() -> None:
+    order, deposit, _fee, _least = waiting("ETHLTC", 1)
+    ours = order.deposit_address
+    with pytest.raises(DomainError) as refusal:
+        ask_refund(
+            order_reference=order.reference,
+            deposit_id=deposit.pk,
+            address=ours,
+            address_repeated=ours,
+            at=NOW,
+            actor="customer",
+        )
+
+    assert refusal.value.code == "address_is_ours"
+    assert not Payout.objects.exists()
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_a_refund_that_failed_and_was_asked_for_again_by_itself_ends_when_it_arrives(arrives: bool) -> None:
+    order, deposit, _fee, _least = waiting("ETHLTC", 1)
+    failed = ask(order, deposit)
+    send(failed, wallet_states.REVERTED)
+    assert (reload(order).state, reload(order).next_actor) == (states.REFUND_FAILED, states.OPERATOR)
+    fields = {f.attname: getattr(failed, f.attname) for f in Payout._meta.concrete_fields if not f.primary_key}
+    again = Payout.objects.create(**{**fields, "purpose": f"{failed.purpose}/2", "state": wallet_states.SIGNED})
+
+    send(again, wallet_states.CONFIRMED if arrives else wallet_states.REVERTED)
+
+    after = reload(order)
+    assert after.state == (states.REFUNDED if arrives else states.REFUND_FAILED)
+    assert after.next_actor == (states.NOBODY if arrives else states.OPERATOR)
+    walked = list(order.transitions.order_by("seq").values_list("to_state", flat=True))
+    assert walked[-2:] == ([states.REFUNDING, states.REFUNDED] if arrives else [states.REFUND_FAILED] * 2)
