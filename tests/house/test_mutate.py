@@ -103,6 +103,17 @@ def test_a_record_says_the_same_when_it_is_read_again(tmp_path, monkeypatch) -> 
     assert records.load() == {RECORD.path: RECORD}
 
 
+def test_a_sample_of_many_modules_teaches_their_tests_and_measures_none(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(records, "RECORDS", tmp_path)
+    new = Survivor("stop", "AddNot", "if a:", "if not a:")
+    records.learn(None, "orders/other.py", ("tests/a.py::test_b",), [new]).save()
+    learnt = records.learn(RECORD, RECORD.path, ("tests/a.py::test_b",), [replace(RECORD.survivors[0], why="")])
+
+    assert (learnt.killed, learnt.floor, learnt.survivors[0].why) == (9, 90, "it is only said")
+    assert records.load()["orders/other.py"].survivors == (new,)
+    assert not [row for row in records.render(records.load()) if row.startswith("| `orders/other.py` |")]
+
+
 def test_only_tests_that_are_there_are_run() -> None:
     assert RECORD.existing_tests() == ["tests/house/test_mutate.py::test_the_money_path_is_mutated"]
 
@@ -116,6 +127,7 @@ def test_a_reason_is_kept_and_a_floor_never_falls() -> None:
 
     assert {one.after: one.why for one in whole.survivors} == {"MOST = 6": "it is only said", "if not a:": ""}
     assert len(part.survivors) == 2  # a sample does not say that the others are dead
+    assert records.merge(RECORD, again, [new], dead={known}, whole=False).survivors == (new,)
     assert records.merge(RECORD, again, [], whole=True).survivors == ()
     assert (whole.floor, records.merge(RECORD, replace(again, killed=10), [], whole=True).floor) == (90, 100)
 

@@ -20,6 +20,7 @@ from mutate.run import KILLED, NOT_RUN, SURVIVED, TIMED_OUT, Job, Result, load_l
 # A fault may make its tests so many times slower, and so much, before it counts as noticed.
 SLACK, LEAST_S = 5, 30
 QUICK_S = 120
+FEWEST = 20  # of a module must have been run for a measure, or all there are
 DEAD = (KILLED, TIMED_OUT)
 LISTED = "listed"  # a survivor with a reason: not run in a sample
 
@@ -101,6 +102,9 @@ def _arguments() -> argparse.Namespace:
         "--each", type=int, default=0, metavar="N", help="only so many of each module, chosen by --seed"
     )
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--survivors", action="store_true", help="only those that tests/mutants lists, to see which died"
+    )
     parser.add_argument("--record", action="store_true", help="write what was found into tests/mutants")
     parser.add_argument("--page", action="store_true", help="only write the tables of docs/MUTATION.md anew")
     parser.add_argument("--anew", action="store_true", help="measure again which test runs which line")
@@ -129,9 +133,11 @@ def _git(*command: str) -> list[str]:
 
 
 def _choose_mutants(asked: argparse.Namespace, paths: list[str]) -> list[Mutant]:
-    by_module = [list_mutants(path) for path in paths]
-    if asked.each:
-        by_module = [_draw(mutants, asked.each, asked.seed) for mutants in by_module]
+    by_module = [_draw(list_mutants(path), asked.each or sys.maxsize, asked.seed) for path in paths]
+    if asked.survivors:
+        known = records.load()
+        listed = {path: set(known[path].survivors) for path in paths if path in known}
+        by_module = [[m for m in mutants if survivor_of(m) in listed.get(m.path, ())] for mutants in by_module]
     mutants = [mutant for some in by_module for mutant in some]
     return _draw(mutants, asked.sample, asked.seed) if asked.sample else mutants
 
@@ -217,7 +223,10 @@ def _proven(results: dict[str, Result], processes: int) -> dict[str, Result]:
 def _record(
     asked: argparse.Namespace, mutants: list[Mutant], results: dict[str, Result], survivors: dict[Mutant, Survivor]
 ) -> int:
-    """Write a file for each module of which all that was drawn has been run; 1 when one fell below its floor."""
+    """Write a file for each module of which enough was run; 1 when one fell below its floor.
+
+    A module's mutants are run in the order in which they are drawn, so that those before the end of the time are a sample.
+    """
     known = records.load()
     killers: dict[str, Counter[str]] = defaultdict(Counter)
     for mutant in mutants:
@@ -227,20 +236,26 @@ def _record(
     for path in sorted({mutant.path for mutant in mutants}):
         drawn = [mutant for mutant in mutants if mutant.path == path]
         run = [m for m in drawn if m.name in results and results[m.name].outcome != NOT_RUN]
-        if len(run) < len(drawn):
+        old = known.get(path)
+        alive = [one for mutant, one in survivors.items() if mutant.path == path]
+        if asked.sample:  # a few of many modules: no measure of any, but their tests are known from now on
+            records.learn(old, path, records.choose_tests(killers, path, old), alive).save()
+            continue
+        if len(run) < (len(drawn) if asked.survivors else min(len(drawn), FEWEST)):
             print(f"{path}: {len(drawn) - len(run)} were not run, so nothing is written")
             continue
-        old = known.get(path)
         every = len(list_mutants(path))
+        dead = {survivor_of(m) for m in run if results[m.name].outcome in DEAD}
+        number, killed = len(run), sum(results[m.name].outcome in DEAD for m in run)
+        if asked.survivors and old:
+            number, killed = old.run, old.killed + killed
         day = str(datetime.now(tz=UTC).date())  # noqa: TID251 -- a date on a page
-        killed = sum(results[m.name].outcome in DEAD for m in run)
-        fresh = Record(path, day, every, len(run), killed, 0, records.choose_tests(killers, path, old))
+        fresh = Record(path, day, every, number, killed, 0, records.choose_tests(killers, path, old))
         if old and fresh.percent < old.floor:
             print(f"error: {path}: {fresh.percent} % are killed, its floor is {old.floor}. The survivors are above.")
             broken += 1
             continue
-        alive = [one for mutant, one in survivors.items() if mutant.path == path]
-        records.merge(old, fresh, alive, whole=len(run) == every).save()
+        records.merge(old, fresh, alive, dead=dead, whole=len(run) == every).save()
     records.PAGE.write_text(records.page_text())
     return int(broken > 0)
 

@@ -6,7 +6,7 @@ A file holds the last measure, the survivors that may live and why, and the test
 import json
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mutate.mutants import ROOT, Mutant
@@ -54,7 +54,7 @@ class Record:
         """Return the file's text."""
         said = [
             f"module = {_quote(self.path)}",
-            f"measured = {self.measured}",
+            *([f"measured = {self.measured}"] if self.run else []),
             *(f"{name} = {getattr(self, name)}" for name in ("mutants", "run", "killed", "floor")),
             "tests = [",
             *(f"    {_quote(test)}," for test in self.tests),
@@ -97,18 +97,28 @@ def load() -> dict[str, Record]:
         said = tomllib.loads(file.read_text())
         survivors = tuple(Survivor(**one) for one in said.pop("survivor", ()))
         path = said.pop("module")
+        said.setdefault("measured", "")  # only met in a sample so far
         found[path] = Record(
             **{**said, "measured": str(said["measured"]), "tests": tuple(said["tests"])}, path=path, survivors=survivors
         )
     return found
 
 
-def merge(old: Record | None, fresh: Record, survived: Iterable[Survivor], *, whole: bool) -> Record:
+def merge(
+    old: Record | None, fresh: Record, survived: Iterable[Survivor], *, dead: Collection[Survivor] = (), whole: bool
+) -> Record:
     """Return the record after a measure: reasons that were given stay; what a sample did not reach stays too."""
     known = {one: one for one in (old.survivors if old else ())}
-    kept = {} if whole else dict(known)
+    kept = {} if whole else {one: one for one in known if one not in dead}
     kept.update((one, known.get(one, one)) for one in survived)
     return replace(fresh, floor=max(fresh.percent, old.floor if old else 0), survivors=tuple(sorted(kept.values())))
+
+
+def learn(old: Record | None, path: str, tests: tuple[str, ...], survived: Iterable[Survivor]) -> Record:
+    """Return the record with what a sample of many modules showed of this one, its measure left as it was."""
+    known = old or Record(path, "", 0, 0, 0, 0)
+    reasons = {one: one for one in (*survived, *known.survivors)}
+    return replace(known, tests=tests, survivors=tuple(sorted(reasons.values())))
 
 
 def choose_tests(killers: Mapping[str, Counter[str]], path: str, old: Record | None) -> tuple[str, ...]:
@@ -122,7 +132,7 @@ def choose_tests(killers: Mapping[str, Counter[str]], path: str, old: Record | N
 def render(records: Mapping[str, Record]) -> list[str]:
     """Return the tables of the page."""
     rows = ["| module | mutants | run | killed | survived | killed % | measured |", "|---|--:|--:|--:|--:|--:|---|"]
-    for path in sorted(records):
+    for path in sorted(path for path, record in records.items() if record.run):
         it = records[path]
         rows.append(
             f"| `{path}` | {it.mutants} | {it.run if it.run < it.mutants else 'all'} | {it.killed} | "
