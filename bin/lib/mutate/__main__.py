@@ -9,9 +9,10 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mutate import records, report
-from mutate.covered import NOT_FAST, measure
+from mutate.covered import IGNORED, NOT_FAST, TESTED, measure
 from mutate.mutants import ROOT, Mutant, list_mutants, list_targets
 from mutate.planted import CONTROL, list_faults, list_jobs
 from mutate.records import Record, Survivor, survivor_of
@@ -23,6 +24,9 @@ QUICK_S = 120
 FEWEST = 20  # of a module must have been run for a measure, or all there are
 DEAD = (KILLED, TIMED_OUT)
 LISTED = "listed"  # a survivor with a reason: not run in a sample
+UNMEASURED = (
+    "unmeasured"  # of a module that was never measured, and its own tests let it live: a sample goes no further
+)
 
 
 def main() -> int:
@@ -65,7 +69,7 @@ def _mutate(asked: argparse.Namespace, paths: list[str]) -> int:
 
 
 def _is_dead(result: Result) -> bool:
-    return result.outcome in (*DEAD, LISTED, NOT_RUN)
+    return result.outcome in (*DEAD, LISTED, NOT_RUN, UNMEASURED)
 
 
 def _listed(known: dict[str, Record], path: str) -> dict[Survivor, Survivor]:
@@ -156,12 +160,16 @@ def _run(asked: argparse.Namespace, mutants: list[Mutant], known: dict[str, Reco
                 results[mutant.name] = Result(mutant.name, LISTED, 0)
     waiting = [mutant for mutant in mutants if mutant.name not in results]
     quick = {path: _quick_rounds(path, known.get(path)) for path in {mutant.path for mutant in waiting}}
-    if not asked.anew:
+    if not (asked.anew or asked.survivors):  # what those tests let live they let live again
         first = [mutant for mutant in waiting if quick[mutant.path]]
         jobs = (Job(m.name, m.path, m.source(), quick[m.path], QUICK_S) for m in first)
         found = _follow(run_jobs(jobs, processes=asked.processes, until=until), len(first))
         results.update((name, result) for name, result in found.items() if result.outcome in DEAD)
         waiting = [m for m in waiting if m.name not in results and (m.name in found or m not in first)]
+    if asked.sample:
+        unmeasured = [m for m in waiting if not (m.path in known and known[m.path].run)]
+        results.update((m.name, Result(m.name, UNMEASURED, 0)) for m in unmeasured)
+        waiting = [m for m in waiting if m.name not in results]
     if waiting and time.monotonic() < until:
         print(f"{len(waiting)} more; which test runs which line…", flush=True)
         began = time.monotonic()
@@ -181,6 +189,8 @@ def _run(asked: argparse.Namespace, mutants: list[Mutant], known: dict[str, Reco
 
 def _quick_rounds(path: str, record: Record | None) -> list[list[str]]:
     tests = record.existing_tests() if record else []
+    own = [str(file.relative_to(ROOT)) for file in sorted((ROOT / TESTED).rglob(f"test_{Path(path).stem}.py"))]
+    tests = tests or [file for file in own if not file.startswith(IGNORED)]
     return [["-m", NOT_FAST, *tests]] if tests else []
 
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from mutate.run import KILLED, SURVIVED, TIMED_OUT, UNCOVERED
 
 COLUMNS = (KILLED, TIMED_OUT, SURVIVED, UNCOVERED)
-BESIDE = ("listed", "not run")
+BESIDE = ("listed", "unmeasured", "not run")
 
 
 def table(counts: Mapping[str, Counter[str]]) -> list[str]:
     """Return a Markdown table of modules with what became of their mutants, and the sum."""
     rows = [
-        "| module | mutants | killed | timed out | survived | uncovered | killed % | listed | not run |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| module | mutants | killed | timed out | survived | uncovered | killed % | listed | unmeasured | not run |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     total: Counter[str] = Counter()
     for path in sorted(counts):
