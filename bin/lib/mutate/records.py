@@ -112,7 +112,8 @@ def merge(
     known = {one: one for one in (old.survivors if old else ())}
     kept = {} if whole else {one: one for one in known if one not in dead}
     kept.update((one, known.get(one, one)) for one in survived)
-    reached = fresh.percent if fresh.run == fresh.mutants else min(fresh.percent, ASKED)  # the next sample may be another
+    # Of a sample no more is held than what is asked: the next one may be another.
+    reached = fresh.percent if fresh.run == fresh.mutants else min(fresh.percent, ASKED)
     return replace(fresh, floor=max(reached, old.floor if old else 0), survivors=tuple(sorted(kept.values())))
 
 
