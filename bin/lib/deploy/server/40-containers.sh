@@ -156,13 +156,14 @@ payers_run() {
 # start_workers: returns when each answers, asked as the engine will ask it, which does so only once a minute. Beat has nothing
 # to answer with: like the others it must not have started over.
 start_workers() {
-    local service said limit=$((SECONDS + HEALTH_SECONDS))
+    local service said limit
     know_workers
     # shellcheck disable=SC2046
     compose up -d --no-deps "${WORKERS[@]}" $(demo_services) || return 1
     note_starts
     for service in "${WORKERS[@]}"; do
         if [[ $service == beat ]]; then continue; fi
+        limit=$((SECONDS + HEALTH_SECONDS))
         until said=$(docker exec "$(container "$service")" sh -c "$(state_of "$service" '{{index .Config.Healthcheck.Test 1}}')" 2>&1); do
             check_starts || return 1
             if ((SECONDS >= limit)); then
