@@ -22,6 +22,7 @@ _PAYOUT = {
     "above_price": CEILING,
     "behind_in_lane": LANE,
     "lane_over_cap": LANE,
+    "lane_ceiling": LANE,
     "waits_for_parent": LANE,
     "nonce_ahead": LANE,
     "chain_too_long": LANE,

@@ -7,6 +7,7 @@ import pytest
 from django.conf import LazySettings
 from django.db.models import F
 
+from core import clock
 from core.money import Money
 from orders.credit import follow_deposits
 from orders.models import Order
@@ -19,7 +20,9 @@ from wallets.models import Attempt, Coin, CoinHold, NonceHold, Payout
 from wallets.paying.advice import gather_advice
 from wallets.paying.signing import request_signature
 from wallets.sign import sign_payouts
+from wallets.signer import journal
 from wallets.signer.advice import Outcome
+from wallets.signer.lane import self_transfer_cap
 
 LTC = 10**8
 
@@ -74,10 +77,10 @@ def call_dead(payout: Payout) -> None:
     NonceHold.objects.filter(payout=payout).update(spent_txid="0x" + "ab" * 32, spent_height=1)
 
 
-def request(site: SimulatedExchange, action: str, payout: Payout) -> Outcome:
+def request(site: SimulatedExchange, action: str, payout: Payout, **lies: int) -> Outcome:
     """Ask the signer as whoever holds the worker's socket can."""
     advice = gather_advice(site.client_of(payout.chain), at=site.now(), by="ann", because="a thief says so")
-    fields = advice.as_json() | {"gas": 21_000}
+    fields = advice.as_json() | {"gas": 21_000} | lies
     return request_signature(action=action, payout_id=payout.pk, advice=type(advice).from_json(fields))
 
 
@@ -121,3 +124,30 @@ def test_the_runbook_says_what_to_do_about_each_refusal() -> None:
     assert {"no_facts", "same_asset", "no_conflict", "lane_over_cap", "price_unknown"} <= codes
     runbook = (ROOT / "docs" / "RUNBOOK.md").read_text()
     assert {code for code in codes if f"`{code}`" not in runbook} == set()
+
+
+def test_what_using_up_a_nonce_costs_counts_against_the_ceilings(
+    simulated: SimulatedExchange, settings: LazySettings
+) -> None:
+    """It did not: small payments, called dead again and again, burned 0.042 ether each beside what was counted."""
+    payout = payout_of(want_payout(simulated, "ethereum"))
+    cost, pays = self_transfer_cap("ethereum"), payout.amount_minor + payout.fee_cap_minor
+    storm = {"gas": 21_000, "base_minor": 500 * 10**9, "priority_minor": 10**9}
+
+    def use_up(left: int) -> str:
+        signed = sum(line.minor for line in journal.read_recent("ethereum", at=clock.now()))
+        wide = Money(signed + left, payout.asset).format()
+        settings.CEILINGS = {"ethereum": dict.fromkeys(("payout", "hour", "day", "funded_hour"), wide)}
+        return request(simulated, "outbid", payout, **storm).code
+
+    assert use_up(left=cost - 1) == "lane_ceiling"
+    assert use_up(left=cost) == ""
+    assert use_up(left=0) == "", "a further bid for the same nonce: only one of them is ever mined"
+    lines = [line.minor for line in journal.read_recent("ethereum", at=clock.now())]
+    assert lines == [pays, cost]
+
+    call_dead(payout)
+    assert request(simulated, "reopen", payout).code == "reopened"
+    assert use_up(left=pays) == "not_sent"
+    assert request(simulated, "pay", payout).code == ""
+    assert use_up(left=cost - 1) == "lane_ceiling"

@@ -35,6 +35,7 @@ HELD = [
     ("above_price: 5 is more than 15 % above what its deposits are worth now, 4", trouble.CEILING),
     ("behind_in_lane: nonce 4 waits for nonce 3", trouble.LANE),
     ("lane_over_cap: x", trouble.LANE),
+    ("lane_ceiling: x", trouble.LANE),
     ("waits_for_parent: x", trouble.LANE),
     ("frozen: payouts of this asset are frozen", trouble.STOPPED),
     ("funding_unconfirmed: x", trouble.FUNDING),

@@ -53,19 +53,42 @@ def check_payout(payout: Payout, funding: Sequence[Deposit]) -> journal.Line:
     for deposit in funding:
         _check_deposit(payout, deposit)
     _check_fee_cap(payout)
-    line = journal.Line(
+    networks = tuple(sorted({deposit.chain for deposit in funding}))
+    line = _line(payout, minor=payout.amount_minor + payout.fee_cap_minor, funding=networks)
+    if not is_approved(line, journal.read_recent(payout.chain, at=line.at)):
+        _check_price(payout, funding)
+    return _within_ceilings(line, payout)
+
+
+def check_self_transfer(payout: Payout, *, cost_minor: int) -> journal.Line:
+    """Prove that the house may bear `cost_minor` to use a nonce up, and return its line for the journal. Reads only.
+
+    What the node asks is told by whoever holds the socket, so what it makes us burn has the ceilings of what is paid.
+    Raises: SignerRefused (`lane_ceiling`).
+    """
+    try:
+        return _within_ceilings(_line(payout, minor=cost_minor), payout)
+    except SignerRefused as refusal:
+        # Nobody can approve it: what it waits for is the hour, or the day, in which there is room again.
+        words = str(refusal).partition(":")[0]
+        raise SignerRefused(f"using the nonce up waits for room: {words}", code="lane_ceiling") from refusal
+
+
+def _line(payout: Payout, *, minor: int, funding: tuple[str, ...] = ()) -> journal.Line:
+    return journal.Line(
         at=now(),
         what=journal.SIGNED,
         payout=payout.pk,
         purpose=payout.purpose,
         address=payout.address,
-        minor=payout.amount_minor + payout.fee_cap_minor,
-        funding=tuple(sorted({deposit.chain for deposit in funding})),
+        minor=minor,
+        funding=funding,
     )
-    lines = journal.read_recent(payout.chain, at=line.at)
-    if not is_approved(line, lines):
-        _check_price(payout, funding)
-    excess = find_excess(line, lines, read_ceilings(payout.asset), network=payout.chain)
+
+
+def _within_ceilings(line: journal.Line, payout: Payout) -> journal.Line:
+    before = journal.read_recent(payout.chain, at=line.at)
+    excess = find_excess(line, before, read_ceilings(payout.asset), network=payout.chain)
     if excess:
         raise SignerRefused(f"{excess}: a person has to approve it", code="ceiling")
     return line
@@ -75,20 +98,7 @@ def _check_join(payout: Payout) -> journal.Line:
     """Prove that nothing but an honest fee leaves when coins are joined: only that counts against the ceilings."""
     _check_facts(payout)
     _check_join_fee(payout)
-    line = journal.Line(
-        at=now(),
-        what=journal.SIGNED,
-        payout=payout.pk,
-        purpose=payout.purpose,
-        address=payout.address,
-        minor=payout.fee_cap_minor,
-    )
-    excess = find_excess(
-        line, journal.read_recent(payout.chain, at=line.at), read_ceilings(payout.asset), network=payout.chain
-    )
-    if excess:
-        raise SignerRefused(f"{excess}: a person has to approve it", code="ceiling")
-    return line
+    return _within_ceilings(_line(payout, minor=payout.fee_cap_minor), payout)
 
 
 def _check_join_fee(payout: Payout) -> None:

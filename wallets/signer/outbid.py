@@ -20,11 +20,12 @@ from wallets.chains.coin_choice import MOST_INPUTS
 from wallets.chains.sizes import size_vb
 from wallets.models import Attempt, ChainState, Coin, CoinHold, Payout
 from wallets.purposes import joins_coins
+from wallets.signer import journal
 from wallets.signer.advice import Advice, Outcome
-from wallets.signer.checks import check_outbid
+from wallets.signer.checks import check_outbid, check_self_transfer
 from wallets.signer.coins import hold_coins, mined_coins
 from wallets.signer.keys import Signed, SignerRefused, sign_coins, sign_join
-from wallets.signer.lane import LANE_FREED, raise_gas
+from wallets.signer.lane import LANE_FREED, raise_gas, self_transfer_cap
 from wallets.signer.store import store_attempt
 
 CHILD_PAYS_FOR = timedelta(hours=1)  # then the earlier one is replaced, whatever the later one did
@@ -59,9 +60,14 @@ def _outbid(payout_id: int, advice: Advice) -> Outcome:
     check_outbid(payout)
     if advice.has_nonces:
         signed, pays = raise_gas(payout, attempts[-1], advice)
+        # The first of a nonce counts whole: of those that follow, and are dearer, at most one is ever mined in its place.
+        first = attempts[-1].pays and not pays
+        line = check_self_transfer(payout, cost_minor=self_transfer_cap(payout.chain)) if first else None
         attempt = store_attempt(payout, signed, n=attempts[-1].n + 1, at=advice.at, pays=pays)
         payout.problem = "" if pays else LANE_FREED
         payout.save(update_fields=("problem",))
+        if line is not None:
+            journal.append(advice.chain, line)  # last, as when a payout is signed
         return Outcome(attempt_id=attempt.pk)
     return _raise_rate(payout, attempts, lanes[0], advice)
 
