@@ -36,7 +36,9 @@ class BadRequest(Exception):
 def serve(*, chain: str, path: Path, go_on: Callable[[], bool], turn: Callable[[], None] = lambda: None) -> None:
     """Answer requests until `go_on` says no; `turn` is called after each and every few seconds without one.
 
-    The socket has mode 0660: the worker of the network shares its group, nobody else. Raises: OSError when it cannot listen.
+    The socket has mode 0660: the worker of the network shares its group, nobody else. Without its name nobody finds it: when
+    another signer has taken the name, or somebody has removed it, this one ends, so that whoever started it can see. The name
+    of another it leaves alone. Raises: OSError when it cannot listen.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
@@ -46,17 +48,31 @@ def serve(*, chain: str, path: Path, go_on: Callable[[], bool], turn: Callable[[
         listener.bind(str(path))
     finally:
         os.umask(before)
+    named = _file_of(path)
     with listener:
         listener.listen(8)
         listener.settimeout(IDLE_S)
         while go_on():
+            if _file_of(path) != named:
+                log.error("%s is not the socket of this signer of %s any more: it ends", path, chain)
+                return
             with suppress(TimeoutError):
                 asked, _ = listener.accept()
                 with asked:
                     _answer(asked, chain)
             close_old_connections()
             turn()
-    path.unlink(missing_ok=True)
+    if _file_of(path) == named:
+        path.unlink(missing_ok=True)
+
+
+def _file_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at a path apart, nothing when there is none. A bound socket keeps its inode from others."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _answer(asked: socket.socket, chain: str) -> None:
