@@ -16,6 +16,9 @@ PLAIN_KINDS = ("web", WORKER, "beat", "operator")
 # How long one statement of a role may take; the operator's and the union's may take their time.
 STATEMENT_TIMEOUTS = {"web": "10s", "worker": "60s", "chain": "60s", "beat": "5s", "signer": "20s", "operator": "10min"}
 
+# No role but the union holds more than one in so many of the server's connections: a stolen one keeps nobody else out.
+CONNECTION_SHARE = 2
+
 
 class RightsError(Exception):
     """The table of rights speaks of a verb, a column or a kind that is not known."""

@@ -19,6 +19,7 @@ from psycopg2 import sql
 from psycopg2.extensions import encrypt_password
 
 from core.database_roles import (
+    CONNECTION_SHARE,
     STATEMENT_TIMEOUTS,
     UNION,
     column_of,
@@ -128,10 +129,13 @@ def _make_role(cursor: Any, kind: str) -> None:
     master = settings.APP_DB_PASSWORD
     password = master if kind == UNION else derive_password(master, role)
     kept = encrypt_password(password, role, cursor.connection, "scram-sha-256") if password else None
+    cursor.execute("SELECT current_setting('max_connections')::int / %s", [CONNECTION_SHARE])
+    most = -1 if kind == UNION else cursor.fetchone()[0]
     cursor.execute(
-        sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
+        sql.SQL("{} ROLE {} LOGIN CONNECTION LIMIT {} {} PASSWORD {}").format(
             sql.SQL("ALTER" if found else "CREATE"),
             sql.Identifier(role),
+            sql.Literal(most),
             sql.SQL(" ".join(too_much)),
             sql.Literal(kept),
         )

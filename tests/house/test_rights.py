@@ -185,6 +185,21 @@ def test_statements_of_a_role_end(connect, kind):
         assert 0 < cursor.fetchone()[0] <= 600
 
 
+def test_no_role_keeps_the_others_out_by_taking_every_connection(connect, as_owner):
+    """A web host did: with all connections its own no signer signed and no worker read a chain, while it held them."""
+    as_owner.execute("SELECT current_setting('max_connections')::int")
+    most = as_owner.fetchone()[0] // 2
+    as_owner.execute("SELECT rolname FROM pg_roles WHERE rolconnlimit = %s", [most])
+    roles = {role_name(OWNER["USER"], kind) for kind in KINDS}
+    assert roles <= {name for (name,) in as_owner.fetchall()}
+
+    with pytest.raises(psycopg2.OperationalError, match="too many connections for role"):  # noqa: PT012 -- how many is the point
+        for _ in range(most + 1):
+            connect("beat")
+    with connect("signer_litecoin").cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
 def test_a_role_cannot_become_another(connect):
     for other in ("", "operator", "signer_litecoin", "worker"):
         with connect("web").cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege):
