@@ -1,9 +1,11 @@
 """Redis's users on a real Redis with the file that a served site has: each kind's own work goes, everything else is refused."""
 
 import os
+import re
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import pytest
 from celery import Celery
@@ -56,12 +58,17 @@ EVERYBODY = [
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Start a Redis on a socket with our file of users; return its address without any of them."""
-    folder = tmp_path_factory.mktemp("redis")
+    with run_redis(tmp_path_factory.mktemp("redis")) as place:
+        yield place
+
+
+@contextmanager
+def run_redis(folder, *more):
     users, socket = folder / "users.acl", folder / "socket"
     users.write_text(write_users(MASTER, settings.CHAINS), encoding="utf-8")
     options = ("--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(folder), "--aclfile", str(users))
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(["redis-server", *options], stdout=log, stderr=log)
+        server = subprocess.Popen(["redis-server", *options, *more], stdout=log, stderr=log)
     try:
         end = time.monotonic() + 20
         while not socket.exists():
@@ -213,3 +220,20 @@ def test_what_beat_sends_a_worker_takes(place, tmp_path, kind):
     assert left.hget(keys["unacked_key"], "tag") is None
     assert "NoPermission" not in (tmp_path / "log").read_text()
     left.close()
+
+
+def test_counters_without_end_leave_room_for_turns(tmp_path):
+    """A stolen web host filled the container's memory: Redis was killed again and again, and with it everybody's turns."""
+    compose = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    bounds = re.search(r"--maxmemory (\d+)mb --maxmemory-policy (\S+)", compose)
+    assert bounds
+    assert int(bounds[1]) <= 192, "the container has 256"
+    with run_redis(tmp_path, "--maxmemory", "16mb", "--maxmemory-policy", bounds[2]) as place:
+        urls = {
+            kind: redis_url_as(place, kind, redis_password(MASTER, kind)) for kind in ("web", "beat", "worker_litecoin")
+        }
+        thief = Redis.from_url(urls["web"])
+        for number in range(400):
+            thief.incrby(f"{throttle.KEYS}:{number}:{'x' * 100_000}", 1)
+        Redis.from_url(urls["beat"]).lpush("litecoin", "a turn")
+        assert Redis.from_url(urls["worker_litecoin"]).brpop(["litecoin"], timeout=5) == (b"litecoin", b"a turn")
