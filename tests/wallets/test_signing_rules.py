@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from django.conf import LazySettings
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from orders.facts import read_facts
 from orders.offer import find_pair
@@ -125,7 +126,12 @@ def test_what_waits_for_a_person_is_told_once_and_goes_once_approved(
     said = f"payout {payout.pk} waits for a person"
     assert [record.getMessage().startswith(said) for record in caplog.records if "waits for" in record.msg] == [True]
 
-    call_command("approve_payout", str(payout.pk), "--because", "the customer called")
+    approve = ("approve_payout", str(payout.pk), "--because", "the customer called")
+    # Where that payout's signer reads nothing, an approval would be lost without a word.
+    for lost in ({"DB_ROLE": "signer_litecoin"}, {"SIGNER_JOURNAL_DIR": "/dev/null/none"}):
+        with override_settings(**lost), pytest.raises(CommandError, match="run this in signer_ethereum"):
+            call_command(*approve)
+    call_command(*approve)
     simulated.tick()
 
     payout.refresh_from_db()

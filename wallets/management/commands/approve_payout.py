@@ -3,9 +3,11 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from core.clock import now
+from core.database_roles import chain_of
 from core.money import Money
 from wallets.models import Payout
 from wallets.signer import journal
@@ -30,6 +32,11 @@ class Command(BaseCommand):
             raise CommandError(
                 f"payout {payout} is {found.state}: only what waits for its first signature needs approval"
             )
+        if chain_of(settings.DB_ROLE) not in ("", found.chain):
+            raise CommandError(
+                f"payout {payout} is of {found.chain}, and this is {settings.DB_ROLE}, whose journal its signer never reads: "
+                f"run this in signer_{found.chain}"
+            )
         line = journal.Line(
             at=now(),
             what=journal.APPROVED,
@@ -39,7 +46,13 @@ class Command(BaseCommand):
             minor=found.amount_minor + found.fee_cap_minor,
             because=because,
         )
-        journal.append(found.chain, line)
+        try:
+            journal.append(found.chain, line)
+        except OSError as error:
+            raise CommandError(
+                f"{journal.path_of(found.chain)} cannot be written: {error.strerror}. With signers in containers, run this "
+                f"in signer_{found.chain}"
+            ) from error
         self.stdout.write(
             f"approved in {journal.path_of(found.chain)}: {found.purpose}, to {found.address}, "
             f"{Money(line.minor, found.asset)} at most; it is tried again with the next rounds"
