@@ -137,6 +137,11 @@ def test_what_was_mined_again_takes_its_reversal_back_and_is_booked_once() -> No
     assert get_balance(kind="chain:spendable", asset=row.asset).minor == 5000
 
 
+def test_the_very_first_row_is_confirmed_too() -> None:
+    row = deposit(pk=1)
+    assert confirm() == [f"deposit:{row.pk}"] == ["deposit:1"]
+
+
 def test_many_deposits_of_one_block_are_all_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("wallets.confirm.WRITTEN", 2)
     rows = [deposit(address=address(number), txid=txid_of(f"d{number}")) for number in range(5)]

@@ -3,7 +3,7 @@
 import pytest
 
 from core.snapshot import forget_all
-from wallets.address_rules import MAX_TYPED, AddressInvalid, check_address
+from wallets.address_rules import MAX_TYPED, AddressInvalid, AddressNobody, check_address
 from wallets.chain_ids import chain_id_of
 from wallets.models import ChainState
 from wallets.paying.refusals import SENDING_CODES, is_of_sending, wants_approval
@@ -20,6 +20,24 @@ def test_a_request_with_a_long_label_is_read_up_to_a_length(length: int, taken: 
     else:
         with pytest.raises(AddressInvalid):
             check_address("litecoin", "regtest", text)
+
+
+# an address of ether, and whether somebody can have its key
+NUMBERS = [
+    ("0x1000000000000000000000000000000000000000", True),
+    ("0x0000000000000000000000000000000000010000", True),
+    ("0x000000000000000000000000000000000000ffff", False),  # kept for precompiled contracts
+    ("0x0000000000000000000000000000000000000000", False),
+]
+
+
+@pytest.mark.parametrize(("text", "somebodys"), NUMBERS)
+def test_coins_are_not_sent_to_nobody(text: str, somebodys: bool) -> None:
+    if somebodys:
+        assert check_address("ethereum", "main", text).lower() == text
+    else:
+        with pytest.raises(AddressNobody):
+            check_address("ethereum", "main", text)
 
 
 # what the first scan pinned, and which chain a request of ether names

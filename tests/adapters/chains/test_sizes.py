@@ -46,6 +46,7 @@ def test_no_advice_takes_more_than_a_networks_worst_weeks(
     bounds = FEE_BOUNDS[network]
     assert bounds.most * units == int(coins * 10**scale)
     assert (bounds.least, bounds.most_tip) == (least, most_tip)
+    assert clamp("fee", bounds.most + 1, least, bounds.most, []) * units == int(coins * 10**scale)
 
 
 @pytest.mark.parametrize(

@@ -68,9 +68,7 @@ def test_on_a_chain_with_outputs(name: str, spends: list[str], pays: list[tuple[
     assert [movement for movement, _ in found.change] == ours
 
 
-@pytest.mark.parametrize(
-    ("state", "booked"), [(states.CONFIRMED, 400), (states.SEEN, 400), (states.REMOVED, 0)]
-)
+@pytest.mark.parametrize(("state", "booked"), [(states.CONFIRMED, 400), (states.SEEN, 400), (states.REMOVED, 0)])
 def test_change_that_was_taken_for_a_deposit_is_told_apart(state: str, booked: int) -> None:
     make_coin("a", 2000)
     house = house_address(chain="litecoin", at=NOW)
@@ -117,7 +115,9 @@ ACCOUNTS: list[tuple[str, str, str, bool, int | None, Row]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "sender", "target", "ok", "fee", "moved"), ACCOUNTS, ids=[case[0] for case in ACCOUNTS])
+@pytest.mark.parametrize(
+    ("name", "sender", "target", "ok", "fee", "moved"), ACCOUNTS, ids=[case[0] for case in ACCOUNTS]
+)
 def test_on_a_chain_with_accounts(name: str, sender: str, target: str, ok: bool, fee: int | None, moved: Row) -> None:
     known = {who: address("ethereum", who) for who in dict.fromkeys((sender, target))}
     movements = (Movement("native", known[target], 1000),)

@@ -18,7 +18,7 @@ from wallets.chains.sizes import size_vb
 from wallets.models import Attempt, ChainState, Coin, CoinHold, NonceHold, Payout
 from wallets.signer.advice import Advice
 from wallets.signer.lane import LANE_FREED
-from wallets.signer.outbid import CHILD_PAYS_FOR, outbid
+from wallets.signer.outbid import outbid
 
 ONE_IN, TWO_IN = size_vb(1, 2), size_vb(2, 2)
 AMOUNT = 100_000
@@ -154,9 +154,9 @@ def parent_and_child(*, age: timedelta = timedelta(hours=2), rate: int = 40) -> 
 @pytest.mark.parametrize(
     ("age", "code"),
     [
-        (CHILD_PAYS_FOR - timedelta(microseconds=1), "child_pays"),
-        (CHILD_PAYS_FOR, ""),
-        (CHILD_PAYS_FOR + timedelta(microseconds=1), ""),
+        (timedelta(hours=1) - timedelta(microseconds=1), "child_pays"),
+        (timedelta(hours=1), ""),
+        (timedelta(hours=1) + timedelta(microseconds=1), ""),
     ],
 )
 def test_a_child_pays_for_an_hour_then_the_parent_replaces_both(age: timedelta, code: str) -> None:
