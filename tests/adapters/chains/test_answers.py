@@ -114,7 +114,7 @@ def test_what_waits_for_a_block(pending: Any, latest: Any, waiting: list[str]) -
     assert chain.list_mempool() == waiting
 
 
-@pytest.mark.parametrize("count", [0, 1, _BATCH, _BATCH + 1])
+@pytest.mark.parametrize("count", [0, 1, _BATCH, _BATCH + 1], ids=["none", "one", "one batch", "one more"])
 def test_every_address_is_asked_for_its_balance(count: int) -> None:
     addresses = [f"0x{number:040x}" for number in range(count)]
     assert evm(eth_getBalance="0x1f").balance(addresses) == dict.fromkeys(addresses, 31)

@@ -35,7 +35,7 @@ BOUNDS = [
     ("litecoin", Decimal("0.01"), 8, 1000, 1, 0),
     ("bitcoin", Decimal("0.03"), 8, 1000, 1, 0),
     ("dogecoin", Decimal(5), 8, 1000, 100, 0),
-    ("ethereum", Decimal("0.042"), 18, PLAIN_GAS, 1, 100 * 10**9),
+    ("ethereum", Decimal("0.042"), 18, 21_000, 1, 100 * 10**9),
 ]
 
 
@@ -62,10 +62,10 @@ def test_advice_is_taken_within_its_bounds_and_what_is_cut_is_said(advised: int,
 @pytest.mark.parametrize(
     ("fee", "inputs", "least"),
     [
-        (RELAY_DUST * 2 - 1, 1, RELAY_DUST),
-        (RELAY_DUST * 2, 1, RELAY_DUST),
-        (RELAY_DUST * 2 + 2, 1, RELAY_DUST + 1),  # to spend it later costs half of what two inputs cost now
-        (RELAY_DUST * 3 + 3, 2, RELAY_DUST + 1),
+        (10_919, 1, 5_460),
+        (10_920, 1, 5_460),
+        (10_922, 1, 5_461),  # to spend it later costs half of what two inputs cost now
+        (16_383, 2, 5_461),
     ],
 )
 def test_change_is_worth_an_output_from_what_spending_it_costs(fee: int, inputs: int, least: int) -> None:
@@ -76,7 +76,7 @@ def test_an_output_that_no_node_relays_is_none() -> None:
     assert RELAY_DUST == 5460  # Core's old dust rule for the family: 182 bytes at 30 a byte
 
 
-@pytest.mark.parametrize(("inputs", "stays"), [(MOST_INPUTS - 1, True), (MOST_INPUTS, True), (MOST_INPUTS + 1, False)])
+@pytest.mark.parametrize(("inputs", "stays"), [(19, True), (20, True), (21, False)])
 def test_a_payment_has_at_most_twenty_inputs_whatever_the_cap(inputs: int, stays: bool) -> None:
     assert MOST_INPUTS == 20
     assert fits(inputs, rate_minor=1, fee_cap_minor=10**9) is stays

@@ -74,7 +74,9 @@ def test_change_of_a_dead_attempt_never_comes_to_be() -> None:
     assert find_killer(attempt, final=FINAL - 1) == ""
 
 
-@pytest.mark.parametrize(("begun_at", "killer"), [(_DEEPEST_LINEAGE, OTHER), (_DEEPEST_LINEAGE + 1, "")])
+@pytest.mark.parametrize(
+    ("begun_at", "killer"), [(_DEEPEST_LINEAGE, OTHER), (_DEEPEST_LINEAGE + 1, "")], ids=["at it", "one above"]
+)
 def test_a_lineage_is_followed_so_far_and_no_further(begun_at: int, killer: str) -> None:
     attempt = spender_of(make_coin("coin", spent_txid=OTHER, spent_height=FINAL))
     assert find_killer(attempt, final=FINAL, lineage=begun_at) == killer

@@ -153,7 +153,11 @@ def test_a_request_that_is_gone_before_its_answer_ends_no_signer(heard: list[Any
         assert ask(said())["attempt_id"] == 9
 
 
-@pytest.mark.parametrize(("length", "fits"), [(MOST_BYTES - 1, True), (MOST_BYTES, True), (MOST_BYTES + 1, False)])
+@pytest.mark.parametrize(
+    ("length", "fits"),
+    [(MOST_BYTES - 1, True), (MOST_BYTES, True), (MOST_BYTES + 1, False)],
+    ids=["one below", "at it", "one above"],
+)
 def test_a_request_is_at_most_so_long(length: int, fits: bool) -> None:
     ours, theirs = socket.socketpair()
     line = b"x" * (length - 1) + b"\n"
@@ -180,3 +184,16 @@ def test_advice_and_outcome_cross_as_they_are() -> None:
         assert Outcome.from_json(json.loads(json.dumps(outcome.as_json()))) == outcome
     assert (Outcome(attempt_id=0).signed, Outcome().signed) == (True, False)
     assert (Outcome(attempt_id=7).problem, Outcome(code="a", words="b").problem) == ("", "a: b")
+
+
+def test_when_the_time_is_over_what_is_there_is_read_and_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "PATIENCE_S", -0.5)
+    for sent, whole in ((b"x" * 10 + b"\n", True), (b"x" * 10, False)):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(sent)
+            if whole:
+                assert server._read_line(ours) == sent
+            else:
+                with pytest.raises(BadRequest, match="not complete within"):
+                    server._read_line(ours)
