@@ -51,6 +51,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, Advice]]:
 
     monkeypatch.setattr(server, "VERBS", {"pay": pay, "outbid": fail})
     monkeypatch.setattr(server, "close_old_connections", lambda: None)
+    monkeypatch.setattr(server, "clock_is_right", lambda: True)
     return asked
 
 
@@ -129,6 +130,16 @@ def test_each_request_is_answered_and_the_signer_goes_on(heard: list[tuple[int, 
     assert payout_id == 1
     assert (advice.at_iso, advice.by, advice.because) == (NOW.isoformat(), "machine", "")
     assert (advice.chain, advice.balance_minor, advice.in_mempool) == ("ethereum", 10**30, ("ab", "cd"))
+
+
+def test_nothing_is_signed_while_the_clock_is_wrong(
+    heard: list[tuple[int, Advice]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "clock_is_right", lambda: False)
+    with listening(tmp_path / "ethereum.sock") as ask:
+        assert ask(said())["code"] == "signer_clock"
+        assert ask(said(payout_id="1"))["code"] == "bad_request"
+    assert heard == []
 
 
 def test_a_socket_that_a_killed_signer_left_is_no_obstacle(heard: list[tuple[int, Advice]], tmp_path: Path) -> None:
