@@ -3,26 +3,31 @@
 import secrets
 from datetime import datetime
 
+from django.db import connection
+
 from accounts.models import AccessToken, User
+from core.pool import Pool
 from core.tokens import hash_token, make_token
 
 
-def create_anonymous_owner(*, nonce: str, at: datetime) -> tuple[User, str]:
-    """Create a user without a login and its bearer token; three statements, inside the caller's transaction.
+def make_anonymous_owner(*, nonce: str, at: datetime) -> tuple[User, AccessToken, str]:
+    """Make a user without a login, with its number, and its bearer token; neither is written yet. One statement at most.
 
     The token is a function of `nonce`, so that a repeated request with the same stored nonce is answered alike.
     """
-    user = User(username=f"a{secrets.token_hex(12)}", is_anonymous_owner=True, date_joined=at)
+    user = User(pk=_ids.take(), username=f"a{secrets.token_hex(12)}", is_anonymous_owner=True, date_joined=at)
     user.set_unusable_password()
-    user.save(force_insert=True)
-    return user, issue_token(user=user, nonce=nonce, at=at)
+    text = repeat_token(user_id=user.pk, nonce=nonce)
+    return user, AccessToken(user=user, token_hash=hash_token(text), nonce=nonce, created_at=at), text
 
 
-def issue_token(*, user: User, nonce: str, at: datetime) -> str:
-    """Store a new bearer token of `user` and return it; it cannot be read back from the database."""
-    token = make_token("bearer", str(user.pk), nonce)
-    AccessToken.objects.create(user=user, token_hash=hash_token(token), nonce=nonce, created_at=at)
-    return token
+def _take_ids(count: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accounts_take_ids(%s)", [count])
+        return [pk for (pk,) in cursor.fetchall()]
+
+
+_ids = Pool(_take_ids, some=32)
 
 
 def repeat_token(*, user_id: int, nonce: str) -> str:

@@ -7,10 +7,19 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
-_all: "weakref.WeakSet[Snapshot[object]]" = weakref.WeakSet()
+
+
+class Forgetful(Protocol):
+    """What keeps something beyond a request."""
+
+    def forget(self) -> None:
+        """Drop it."""
+
+
+_all: "weakref.WeakSet[Forgetful]" = weakref.WeakSet()
 
 
 class Snapshot(Generic[T]):
@@ -20,7 +29,7 @@ class Snapshot(Generic[T]):
         self._load, self._max_age_s = load, max_age_s
         self._lock = threading.Lock()
         self._kept: tuple[int, T] | None = None
-        _all.add(self)  # type: ignore[arg-type]  # they hold values of all types
+        forget_with_all(self)
 
     def get(self) -> T:
         """Return the value, loading it when there is none or it is too old. A failed load raises and keeps nothing."""
@@ -59,7 +68,12 @@ class Followed(Generic[T]):
         return value
 
 
+def forget_with_all(keeper: Forgetful) -> None:
+    """Let `forget_all` reach `keeper` too, for as long as it lives."""
+    _all.add(keeper)
+
+
 def forget_all() -> None:
-    """Drop every kept value of this process."""
-    for snapshot in list(_all):
-        snapshot.forget()
+    """Drop everything that this process keeps."""
+    for keeper in list(_all):
+        keeper.forget()

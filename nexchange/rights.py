@@ -154,6 +154,10 @@ RIGHTS: dict[str, dict[str, str]] = {
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     "ledger_post(jsonb)": ("worker", "chain"),
     "ledger_take_checkpoints()": ("worker",),
+    "accounts_take_ids(integer)": ("web",),
+    "orders_lock_promises(text,text)": ("web",),
+    "orders_promised(text,text)": ("web", "worker", "chain", "operator"),
+    "orders_open(jsonb)": ("web",),
     "ledger_free_coins()": ("web", "worker", "chain", "operator"),
     "wallets_standing()": ("web", "worker", "chain", "operator"),
     "wallets_frozen()": ("web", "worker", "chain", "operator"),

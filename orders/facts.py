@@ -1,7 +1,7 @@
 """The stored facts that decide what can be sold: one SQL statement, kept in memory for a second at most.
 
 Each app tells its own through a reader of its own (wallets_standing, wallets_frozen, ledger_free_coins); here they are only
-brought together with the promises, which are orders' own.
+brought together with the promises, which are orders' own (orders_promised).
 """
 
 import json
@@ -20,16 +20,10 @@ from core.models import Asset
 from core.snapshot import Snapshot
 
 _FACTS = f"""
-    SELECT to_jsonb(a), COALESCE(f.minor, 0), w.facts, wallets_frozen(), {AGES}, EXTRACT(EPOCH FROM clock_timestamp()),
-           (SELECT jsonb_build_object(
-                'open', COALESCE(sum(p.amount_minor), 0),
-                'unfunded', COALESCE(sum(p.amount_minor) FILTER (WHERE NOT p.funded), 0))
-            FROM orders_promise p WHERE p.asset_id = a.code AND p.closed_at IS NULL),
-           (SELECT jsonb_build_object(
-                'count', count(*), 'minor', COALESCE(sum(p.amount_minor) FILTER (WHERE p.asset_id = a.code), 0))
-            FROM orders_promise p WHERE p.client_ref = %s AND p.client_ref <> '' AND p.closed_at IS NULL)
+    SELECT to_jsonb(a), w.facts, wallets_frozen(), {AGES}, EXTRACT(EPOCH FROM clock_timestamp()),
+           to_jsonb(p)
     FROM core_asset a
-    LEFT JOIN ledger_free_coins() f ON f.asset = a.code
+    CROSS JOIN LATERAL orders_promised(a.code, %s) p
     LEFT JOIN wallets_standing() w ON w.chain = a.network
     WHERE a.enabled AND a.is_crypto
 """  # noqa: S608 -- constants
@@ -118,26 +112,22 @@ def read_facts(client_ref: str = "") -> Facts:
     ended = seconds_of(machine_now())
     if not rows:
         return Facts({}, frozenset(), {}, Decimal(0))
-    sides = [
-        _side(json.loads(row[0]), int(row[1]), json.loads(row[2] or "{}"), *map(json.loads, row[6:])) for row in rows
-    ]
+    sides = [_side(json.loads(row[0]), json.loads(row[1] or "{}"), json.loads(row[5])) for row in rows]
     return Facts(
         sides={side.asset.code: side for side in sides},
-        frozen=frozenset(json.loads(rows[0][3])),
-        ages={name: Decimal(age) for name, age in json.loads(rows[0][4], parse_float=Decimal).items()},
-        clock_off_s=offset_s(started, ended, rows[0][5]),
+        frozen=frozenset(json.loads(rows[0][2])),
+        ages={name: Decimal(age) for name, age in json.loads(rows[0][3], parse_float=Decimal).items()},
+        clock_off_s=offset_s(started, ended, rows[0][4]),
     )
 
 
-def _side(
-    fields: dict[str, object], coins: int, chain: dict[str, object], promised: dict[str, Any], client: dict[str, Any]
-) -> Side:
+def _side(fields: dict[str, object], chain: dict[str, object], promises: dict[str, Any]) -> Side:
     free_coins: Any = chain.get("coins") or []
     return Side(
         asset=Asset(**fields),
-        free=coins - int(promised["open"]),
-        promised=int(promised["open"]),
-        unfunded=int(promised["unfunded"]),
+        free=int(promises["coins"]) - int(promises["promised"]),
+        promised=int(promises["promised"]),
+        unfunded=int(promises["unfunded"]),
         scanned=bool(chain.get("identity")),
         problem=str(chain.get("problem") or ""),
         set_aside=int(str(chain.get("set_aside") or 0)),
@@ -148,8 +138,8 @@ def _side(
         unsent_since=_instant(chain.get("unsent_since")),
         lane_since=_instant(chain.get("lane_since")),
         ceilings=_ceilings(chain.get("signer"), chain.get("asked")),
-        client_open=int(client["minor"]),
-        client_count=int(client["count"]),
+        client_open=int(promises["client_minor"]),
+        client_count=int(promises["client_count"]),
     )
 
 

@@ -41,18 +41,22 @@ _TRY = """
 """
 
 
+def lock_of(request: IdempotencyRequest) -> int:
+    """Return the number of the advisory lock that one request of a key holds while it is answered."""
+    digest = hashlib.sha256(f"{request.scope}\n{request.key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
 def find_replay(request: IdempotencyRequest) -> IdempotencyKey | None:
     """Return the earlier request of this key with its order, or None, holding the key until the transaction ends.
 
     One statement, two for a repetition. The statement sees what was committed before it began, so that a first request
-    that ends just then may be missed; the unique key then refuses the second order, and orders.open says "in progress".
+    that ends just then may be missed; the function that writes an order looks again, with the key held.
 
     Raises: IdempotencyInProgress (another transaction holds the key), IdempotencyReused (other body).
     """
-    digest = hashlib.sha256(f"{request.scope}\n{request.key}".encode()).digest()
-    lock_id = int.from_bytes(digest[:8], "big", signed=True)
     with connection.cursor() as cursor:
-        cursor.execute(_TRY, [lock_id, request.scope, request.key])
+        cursor.execute(_TRY, [lock_of(request), request.scope, request.key])
         locked, found, body_hash = cursor.fetchone()
     if not locked:
         raise IdempotencyInProgress

@@ -115,7 +115,12 @@ class Promise(models.Model):
             models.Index(
                 fields=("asset",), include=("amount_minor", "funded"), condition=Q(closed_at=None), name="promise_open"
             ),
-            models.Index(fields=("client_ref",), condition=Q(closed_at=None, funded=False), name="promise_by_client"),
+            models.Index(
+                fields=("client_ref",),
+                include=("asset", "amount_minor"),
+                condition=Q(closed_at=None),
+                name="promise_of_client",
+            ),
             models.Index(fields=("lapses_at",), condition=Q(closed_at=None), name="promise_by_lapse"),
         )
 

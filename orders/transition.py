@@ -57,8 +57,7 @@ def note(
     _write(order, (*changed, *also), source=order.state, actor=actor, reason=reason, at=at)
 
 
-def record(order: Order, *, source: str, actor: str, reason: Reason, at: datetime) -> None:
-    """Write the event of the order's present state: one statement. For this module and for the opening of an order."""
+def _record(order: Order, *, source: str, actor: str, reason: Reason, at: datetime) -> None:
     Transition.objects.create(
         order=order,
         seq=order.transition_count,
@@ -92,4 +91,4 @@ def _give(order: Order, turn: Turn | None) -> tuple[str, ...]:
 def _write(order: Order, fields: tuple[str, ...], *, source: str, actor: str, reason: Reason, at: datetime) -> None:
     order.transition_count += 1
     order.save(update_fields=(*fields, "transition_count"))
-    record(order, source=source, actor=actor, reason=reason, at=at)
+    _record(order, source=source, actor=actor, reason=reason, at=at)

@@ -4,14 +4,16 @@ The index comes from the database, so that two processes can never hand out the 
 twice by independent code before anyone sees it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
 from core.errors import DomainError
+from core.pool import Pool
 from wallets.address_rules import check_address
 from wallets.chain_ids import chain_id_of
 from wallets.chains.derivation import derive_checked
@@ -19,6 +21,7 @@ from wallets.models import Address
 
 # Deposits use the even branches: 0, and after each restored backup the next one (wallets.restored).
 DEPOSITS, HOUSE = 0, 1
+PLACES_AT_A_TIME = 8
 
 
 class AddressIsOurs(DomainError):
@@ -30,30 +33,61 @@ class AddressKeyMissing(Exception):
     """The chain has no public account key configured: no address can be made."""
 
 
-def take_address(*, chain: str, owner_ref: str, at: datetime) -> Address:
-    """Derive the next deposit address of `chain` for the order `owner_ref`; two statements, no node call.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where below a chain's account key an address is derived."""
 
-    Inside the caller's transaction: if that rolls back, the index is used again and nobody has seen the address. The
-    row lock on the chain's counter is held until then.
+    account: int
+    index: int
+
+    @property
+    def branch(self) -> int:
+        return DEPOSITS + 2 * self.account
+
+
+def take_place(chain: str) -> Place:
+    """Return the place of the next deposit address of `chain`: nobody else is given it. At most one statement.
+
+    Inside a transaction the chain's counter is locked until its end, and counts on only if that commits; outside, a
+    process takes some at a time, and those that it has not used when it ends stay without an address.
     """
+    return _pool(chain).take()
+
+
+def give_place_back(chain: str, place: Place) -> None:
+    """Let the next order have a place that nobody was shown the address of."""
+    _pool(chain).give_back(place)
+
+
+@lru_cache(maxsize=16)
+def _pool(chain: str) -> Pool[Place]:
+    return Pool(partial(_take_places, chain), some=PLACES_AT_A_TIME)
+
+
+def _take_places(chain: str, count: int) -> list[Place]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
             INSERT INTO wallets_chainstate
                 (code, identity, height, block_hash, problem, next_index, account, fee_rate_minor)
-            VALUES (%s, '', -1, '', '', 1, 0, 0)
-            ON CONFLICT (code) DO UPDATE SET next_index = wallets_chainstate.next_index + 1
-            RETURNING next_index - 1, account
+            VALUES (%s, '', -1, '', '', %s, 0, 0)
+            ON CONFLICT (code) DO UPDATE SET next_index = wallets_chainstate.next_index + EXCLUDED.next_index
+            RETURNING next_index, account
             """,
-            [chain],
+            [chain, count],
         )
-        index, account = cursor.fetchone()
-    return Address.objects.create(
+        end, account = cursor.fetchone()
+    return [Place(account, index) for index in range(end - count, end)]
+
+
+def deposit_address(*, chain: str, place: Place, owner_ref: str, at: datetime) -> Address:
+    """Derive the deposit address of a place, for the order `owner_ref`; not stored yet, and no statement."""
+    return Address(
         chain=chain,
-        address=derive(chain=chain, branch=DEPOSITS + 2 * account, index=index),
-        account=account,
-        branch=DEPOSITS + 2 * account,
-        index=index,
+        address=derive(chain=chain, branch=place.branch, index=place.index),
+        account=place.account,
+        branch=place.branch,
+        index=place.index,
         owner_ref=owner_ref,
         created_at=at,
     )

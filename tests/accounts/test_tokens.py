@@ -5,10 +5,24 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccessToken, User
-from accounts.tokens import create_anonymous_owner, find_user, issue_token, repeat_token
+from accounts.tokens import find_user, make_anonymous_owner, repeat_token
+from core.tokens import hash_token
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
 pytestmark = pytest.mark.django_db
+
+
+def create_anonymous_owner(*, nonce, at):
+    user, row, text = make_anonymous_owner(nonce=nonce, at=at)
+    user.save(force_insert=True)
+    row.save()
+    return user, text
+
+
+def issue_token(*, user, nonce, at):
+    text = repeat_token(user_id=user.pk, nonce=nonce)
+    AccessToken.objects.create(user=user, token_hash=hash_token(text), nonce=nonce, created_at=at)
+    return text
 
 
 def test_an_anonymous_owner_is_found_by_its_token_in_one_statement():

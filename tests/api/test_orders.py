@@ -291,7 +291,7 @@ def test_a_known_caller_gets_no_new_token_and_owns_the_new_order(alice):
 @pytest.mark.parametrize("keyed", [True, False])
 @pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("warm", [True, False])
-def test_opening_costs_at_most_fourteen_statements(alice, keyed, known, warm):
+def test_opening_costs_at_most_seven_statements(alice, keyed, known, warm):
     api = alice if known else API()
     forget_all()
     if warm:
@@ -303,7 +303,7 @@ def test_opening_costs_at_most_fourteen_statements(alice, keyed, known, warm):
 
     assert answer.status_code == 201
     counted = [row["sql"] for row in queries if "SAVEPOINT" not in row["sql"]]  # BEGIN and COMMIT, in a test
-    assert len(counted) <= 14, "\n".join(counted)
+    assert len(counted) <= 7, "\n".join(counted)
 
 
 # Idempotency

@@ -9,8 +9,8 @@ from orders import states
 from orders.credit import follow_deposits
 from orders.expire import expire_due_orders
 from orders.promises import lapse_promises
+from tests.addresses import take_address
 from tests.simulated import SimulatedExchange
-from wallets.addresses import take_address
 from wallets.models import Address, ChainState, Deposit
 
 

@@ -12,10 +12,10 @@ from core.money import Money
 from orders.credit import follow_deposits
 from orders.models import Order
 from orders.payout import request_payouts
+from tests.addresses import take_address
 from tests.simulated import SimulatedExchange
 from tests.sources import ROOT
 from tests.wallets.test_stuck_payouts import payout_of, want_payout
-from wallets.addresses import take_address
 from wallets.models import Attempt, Coin, CoinHold, NonceHold, Payout
 from wallets.paying.advice import gather_advice
 from wallets.paying.signing import request_signature

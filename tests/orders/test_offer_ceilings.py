@@ -124,6 +124,7 @@ def test_the_largest_amount_on_offer_can_be_opened_and_not_one_step_more() -> No
 def test_a_quote_made_before_the_ceiling_is_refused_for_the_ceiling() -> None:
     quote = make_quote(pair="ETHLTC", get="1", at=NOW)
     set_room("ethereum", funded_left={"litecoin": FAR}, payout=ETH)  # the payment alone, without its fee cap
+    forget_all()  # a second later
     with pytest.raises(DomainError) as refusal:
         open_order(quote=quote, payout_address="", at=NOW)
     assert refusal.value.code == "ceiling_reached"

@@ -8,18 +8,20 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import connections
 from django.db.models import Sum
 
 from core.errors import DomainError
+from core.snapshot import forget_all
 from orders import offer, policy
 from orders import open as opening
-from orders.facts import Facts, read_facts
+from orders.facts import Facts, get_facts, read_facts
 from orders.idempotency import IdempotencyRequest, hash_body
 from orders.models import Order, Promise
 from orders.open import Client, open_order
 from orders.quotes import Quote, make_quote
 from tests.orders.conftest import NOW, account_keys, committed_site  # noqa: F401 -- fixtures
+from ticker.models import Pair
 
 ADDRESS = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 pytestmark = pytest.mark.usefixtures("committed_site")
@@ -86,6 +88,7 @@ def _spend_everything(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
         return replace(found, sides={**found.sides, "ETH": side})
 
     monkeypatch.setattr(offer, "read_facts", tight)
+    monkeypatch.setattr(opening, "_judge_ahead", lambda *_: None)  # by what is read under the locks alone
     monkeypatch.setattr(policy, "KEPT_FOR_SMALL_PERCENT", 0)
     monkeypatch.setattr(settings, "PROMISED_SHARE_PERCENT", 100)
     at_once(*[lambda q=q: open_order(quote=q, payout_address=ADDRESS, at=NOW) for q in quotes])
@@ -99,38 +102,71 @@ def test_promises_never_exceed_the_reserve(monkeypatch: pytest.MonkeyPatch) -> N
     assert promised == there_was
 
 
-def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch) -> None:
+NO_LOCKS = """
+    CREATE OR REPLACE FUNCTION orders_lock_promises(client text, code text) RETURNS void LANGUAGE sql AS ''
+"""
+
+
+def test_without_the_lock_they_would(monkeypatch: pytest.MonkeyPatch, as_owner: Any) -> None:
     """The control run: if this fails, the test above proves nothing."""
-    real = opening._read_offer
-
-    class Unlocked:
-        def __enter__(self) -> Any:
-            self.cursor = connection.cursor()
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            self.cursor.close()
-
-        def execute(self, sql: str, params: list[Any]) -> None:
-            self.cursor.execute(
-                sql.replace("pg_advisory_xact_lock(hashtextextended('promise:' || %s, 0))", "%s"), params
-            )
-
-        def fetchone(self) -> Any:
-            return self.cursor.fetchone()
-
-    monkeypatch.setattr(opening, "connection", type("Loose", (), {"cursor": staticmethod(Unlocked)}))
+    as_owner.execute(NO_LOCKS)
+    real = opening._write
     gate = threading.Barrier(8, timeout=10)
 
     def together(*asked: Any) -> Any:
-        found = real(*asked)
         gate.wait()  # everybody has looked before anybody writes
-        return found
+        return real(*asked)
 
-    monkeypatch.setattr(opening, "_read_offer", together)
+    monkeypatch.setattr(opening, "_write", together)
     promised, there_was = _spend_everything(monkeypatch)
 
     assert promised > there_was
+
+
+def _fill_the_pair(monkeypatch: pytest.MonkeyPatch, meanwhile: int) -> tuple[list[str], int]:
+    """Let eight customers ask at once where three fit; return what came out, and how often facts were read under the lock."""
+    monkeypatch.setattr(policy, "KEPT_FOR_SMALL_PERCENT", 0)
+    monkeypatch.setattr(settings, "PROMISED_SHARE_PERCENT", 100)
+    monkeypatch.setattr(opening, "MEANWHILE", (meanwhile,))
+    quotes = [make_quote(pair="ETHLTC", get="1", at=NOW) for _ in range(8)]
+    Pair.objects.update(unfunded_cap_minor=3 * (quotes[0].get + quotes[0].fee_cap).minor)
+    forget_all()
+    get_facts()  # what everybody judges by: nothing is promised
+    read = []
+    real = opening.read_offer
+
+    def counted(*asked: Any, **named: Any) -> Any:
+        read.append(asked)
+        return real(*asked, **named)
+
+    monkeypatch.setattr(opening, "read_offer", counted)
+    results = at_once(*[lambda q=q: open_order(quote=q, payout_address=ADDRESS, at=NOW) for q in quotes])
+    return codes(results), len(read)
+
+
+@pytest.mark.parametrize(("meanwhile", "judged_again"), [(0, 7), (1, 6), (2, 5), (3, 8)])
+def test_what_was_judged_ahead_is_written_only_within_its_bounds(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: int, judged_again: int
+) -> None:
+    """Of three that fit, so many need no second look; three more ahead would not fit, so that then each is looked at."""
+    found, read = _fill_the_pair(monkeypatch, meanwhile)
+
+    assert found == ["Opened"] * 3 + ["reserve_promised"] * 5
+    assert Promise.objects.count() == 3
+    assert read == judged_again
+
+
+def test_without_the_lock_more_would_be_written_than_fit(monkeypatch: pytest.MonkeyPatch, as_owner: Any) -> None:
+    """The control run of the test above: each sees the promises of before, for as long as the others need to look too."""
+    as_owner.execute(NO_LOCKS)
+    as_owner.execute("SELECT pg_get_functiondef('orders_open'::regproc)")
+    (text,) = as_owner.fetchone()
+    looked = "IF there.coins"
+    assert text.count(looked) == 1
+    as_owner.execute(text.replace(looked, f"PERFORM pg_sleep(1.5); {looked}"))
+    found, _read = _fill_the_pair(monkeypatch, 2)
+
+    assert found.count("Opened") > 3
 
 
 def test_one_client_cannot_outrun_the_cap_on_unpaid_orders(settings: Any) -> None:

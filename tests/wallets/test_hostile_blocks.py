@@ -11,9 +11,9 @@ from pytest_django import DjangoAssertNumQueries
 from core import clock
 from core.money import Money
 from ledger.post import Leg, NewEntry, post_entry
+from tests.addresses import take_address
 from tests.nodes import DEEP, FORWARD, NOISY, EthereumNode
 from wallets import states
-from wallets.addresses import take_address
 from wallets.chains.fake import FakeChain
 from wallets.chains.protocol import Block, ChainError, Movement, TokenMovement, Tx
 from wallets.chains.registry import open_chain

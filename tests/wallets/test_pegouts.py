@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 import pytest
 
 from core import clock
+from tests.addresses import take_address
 from wallets import states
-from wallets.addresses import take_address
 from wallets.chains.fake import FakeChain
 from wallets.models import Deposit, PegoutSight, Quarantine
 from wallets.reading.pegouts import GONE_AFTER

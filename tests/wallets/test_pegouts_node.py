@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from core import clock
+from tests.addresses import take_address
 from tests.nodes import MwebNode
 from wallets import states
-from wallets.addresses import take_address
 from wallets.chains.core_rpc import CoreChain
 from wallets.models import Deposit, PegoutSight
 from wallets.scan import scan_chain

@@ -10,8 +10,8 @@ from django.core.management import call_command
 from django.db import transaction
 from embit.bip32 import HDKey
 
+from tests.addresses import take_address
 from wallets import journal
-from wallets.addresses import take_address
 from wallets.freeze import ALL, frozen_scopes, unfreeze
 from wallets.models import Address, ChainState
 from wallets.restored import note_restored

@@ -7,7 +7,7 @@ import pytest
 from django.conf import LazySettings
 
 from core import clock
-from wallets.addresses import take_address
+from tests.addresses import take_address
 from wallets.chains.fake import FakeChain
 from wallets.models import Address, ChainState, Deposit, ReadingGap
 from wallets.scan import ScanReport, scan_chain
