@@ -117,7 +117,7 @@ DROP FUNCTION orders_lock_promises(text, text);
 
 class Migration(migrations.Migration):
     dependencies = (
-        ("orders", "0011_facts_on_a_server"),
+        ("orders", "0012_deposit_pays_once"),
         ("accounts", "0002_take_ids"),
         ("ledger", "0005_spendable"),
         ("wallets", "0017_signer_room"),
