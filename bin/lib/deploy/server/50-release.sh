@@ -133,7 +133,7 @@ conclude() {
     if [[ -n $OLD_IMAGE && $OLD_IMAGE != "$NEW_IMAGE" ]]; then mv "$STATE/previous.new" "$STATE/previous"; fi
     step "static files of older releases" docker exec "$(container app)" /entrypoint.sh prune-static || true # they cost only space
     forget_old_images
-    if [[ -n $(container redis) ]]; then docker rm --force "$(container redis)" >/dev/null; fi # of before it had users
+    if names_service broker && [[ -n $(container redis) ]]; then docker rm --force "$(container redis)" >/dev/null; fi # its forerunner
     rm -rf "$STAGE" "$STEP_LOG" "$STATE/previous.new"
     printf '  running: %s\n' "$NEW_IMAGE"
 }
