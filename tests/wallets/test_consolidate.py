@@ -19,7 +19,7 @@ from tests.simulated import SimulatedExchange
 from wallets import states
 from wallets.addresses import house_address
 from wallets.bump import bump_stuck_payouts
-from wallets.chains.coin_choice import MOST_JOINED, join_fee, smallest_within
+from wallets.chains.coin_choice import JOIN_FEE_PERCENT, MOST_JOINED, join_fee, least_joined, smallest_within
 from wallets.freeze import frozen_scopes
 from wallets.models import Address, Attempt, ChainState, Coin, CoinHold, Payout
 from wallets.paying.advice import gather_advice
@@ -83,6 +83,27 @@ def test_what_payouts_need_now_stays(small: SimulatedExchange, keep: int, kept: 
     plan = join(small, keep=keep, ask=False)
     assert (plan.kept, plan.coins, plan.total.minor) == (kept, joined, joined * LTC)
     assert not Payout.objects.exists()
+
+
+def test_a_hundred_coins_of_dust_from_strangers_keep_nothing_from_being_joined(small: SimulatedExchange) -> None:
+    """They are the smallest, and cost more than they are worth: alone looked at, they made joining anything impossible."""
+    small.fund("litecoin", 5460, times=MOST_JOINED)
+    small.price()
+
+    assert (join(small).coins, Payout.objects.get().amount_minor) == (6, 6 * LTC)
+    small.tick()
+
+    payout = Payout.objects.get()
+    assert payout.state == states.BROADCAST, payout.problem
+    assert CoinHold.objects.filter(payout=payout).count() == len(payout.attempts.get().list_inputs()) == 6
+
+
+@pytest.mark.parametrize("rate", [1, 10, 1000])
+def test_two_or_more_of_the_least_coins_cost_no_more_than_their_share(rate: int) -> None:
+    least = least_joined(rate)
+    for count in (2, 3, MOST_JOINED):
+        assert join_fee(count, rate) * 100 <= JOIN_FEE_PERCENT * least * count
+    assert join_fee(2, rate) * 100 > JOIN_FEE_PERCENT * (least - 1) * 2
 
 
 def test_sixty_coins_become_one_that_pays_what_they_could_not(sixty: SimulatedExchange) -> None:

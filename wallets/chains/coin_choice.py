@@ -42,6 +42,14 @@ def join_fee(inputs: int, rate_minor: int) -> int:
     return size_vb(inputs, 1) * rate_minor
 
 
+def least_joined(rate_minor: int) -> int:
+    """Return the smallest coin worth joining: two of them or more never cost over JOIN_FEE_PERCENT of what they come to.
+
+    Anybody can send us a hundred smaller ones; these are left where they lie, or nothing could be joined any more.
+    """
+    return -(-join_fee(2, rate_minor) * 100 // (2 * JOIN_FEE_PERCENT))
+
+
 def smallest_within(smallest: Sequence[int], most_minor: int) -> int:
     """Return how many of the coins, given smallest first, come to `most_minor` or less."""
     total = 0

@@ -13,7 +13,7 @@ from ledger.post import post_entries
 from ledger.reserve import reserve_entry
 from wallets import states
 from wallets.addresses import house_address
-from wallets.chains.coin_choice import JOIN_FEE_PERCENT, MOST_JOINED, join_fee
+from wallets.chains.coin_choice import JOIN_FEE_PERCENT, MOST_JOINED, join_fee, least_joined
 from wallets.chains.registry import has_outputs
 from wallets.models import ChainState, Payout
 from wallets.paying.fees import CAP_TIMES, offered_rate
@@ -89,7 +89,10 @@ def consolidate(*, asset: Asset, keep_minor: int, at: datetime, ask: bool = Fals
 
 
 def _plan(asset: Asset, state: ChainState, keep_minor: int) -> Join:
-    coins = mined_coins(asset.network, state.height).order_by("-amount_minor", "pk")
+    rate = offered_rate(asset, state.fee_rate_minor)
+    least = least_joined(rate)
+    worth = mined_coins(asset.network, state.height).filter(amount_minor__gte=least)
+    coins = worth.order_by("-amount_minor", "pk")
     amounts = [int(minor) for minor in coins.values_list("amount_minor", flat=True)]
     kept, held = 0, 0
     while held < keep_minor and kept < len(amounts):
@@ -98,14 +101,11 @@ def _plan(asset: Asset, state: ChainState, keep_minor: int) -> Join:
     small = amounts[kept:][::-1][:MOST_JOINED]
     if len(small) <= 1:
         raise NothingToJoin(
-            asset=asset.code, reason=f"{len(amounts)} are there, {kept} of them for what is to be paid now"
+            asset=asset.code,
+            reason=f"{len(amounts)} are there, {kept} of them for what is to be paid now; to join any of less than "
+            f"{Money(least, asset)} would cost over {JOIN_FEE_PERCENT} % of it",
         )
-    rate, total = offered_rate(asset, state.fee_rate_minor), sum(small)
+    total = sum(small)
     fee = join_fee(len(small), rate)
     cap = min(CAP_TIMES * fee, total * JOIN_FEE_PERCENT // 100)
-    if cap < fee:
-        raise NothingToJoin(
-            asset=asset.code,
-            reason=f"it would cost {Money(fee, asset)}, over {JOIN_FEE_PERCENT} % of {Money(total, asset)}",
-        )
     return Join(len(small), Money(total, asset), Money(fee, asset), Money(cap, asset), len(amounts) - len(small))

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from core.errors import DomainError
 from wallets import states
-from wallets.chains.coin_choice import MOST_INPUTS, MOST_JOINED, count_needed, fits, smallest_within
+from wallets.chains.coin_choice import MOST_INPUTS, MOST_JOINED, count_needed, fits, least_joined, smallest_within
 from wallets.chains.sizes import size_vb
 from wallets.models import Coin, CoinHold, Payout
 from wallets.signer.keys import SignerRefused
@@ -59,12 +59,13 @@ def choose_coins(
     raise CoinsShort
 
 
-def choose_small(*, chain: str, height: int, most_minor: int) -> list[Coin]:
-    """Return the smallest mined coins that together come to `most_minor` or less, to be joined. Under the lane's lock.
+def choose_small(*, chain: str, height: int, most_minor: int, rate_minor: int) -> list[Coin]:
+    """Return the smallest mined coins worth joining that come to `most_minor` or less together. Under the lane's lock.
 
     What is larger stays for payouts. Raises: SignerRefused (`nothing_to_join`).
     """
-    smallest = list(mined_coins(chain, height).order_by("amount_minor", "pk")[:MOST_JOINED])
+    worth = mined_coins(chain, height).filter(amount_minor__gte=least_joined(rate_minor))
+    smallest = list(worth.order_by("amount_minor", "pk")[:MOST_JOINED])
     count = smallest_within([coin.amount_minor for coin in smallest], most_minor)
     if count <= 1:
         raise SignerRefused(f"no two small coins come to {most_minor} or less any more", code="nothing_to_join")

@@ -121,8 +121,8 @@ def _sign_with_coins(payout: Payout, state: ChainState, advice: Advice) -> Attem
 
 def _sign_join(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
     """Join the smallest coins into one. As a transfer to ourselves it pays nobody, so the books see its fee alone."""
-    coins = choose_small(chain=payout.chain, height=state.height, most_minor=payout.amount_minor)
     rate = max(advice.fee_rate_minor, payout.asset.fee_rate_floor_minor)
+    coins = choose_small(chain=payout.chain, height=state.height, most_minor=payout.amount_minor, rate_minor=rate)
     signed = sign_join(
         chain=payout.chain,
         coins=coins,
