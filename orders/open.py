@@ -121,13 +121,17 @@ def open_order(
             outcome = _write(draft, bounds)
         if outcome == "moved":
             outcome = _judge_and_write(draft, quote, client, at)
+    except DomainError:
+        give_place_back(chain, place)
+        raise
     except IntegrityError as error:
+        # Any other failure may have come after the commit: a place that has an address would fail every order from here on.
         if "quote_id" in str(error):
+            give_place_back(chain, place)
             raise QuoteUsed from error
         raise
-    finally:
-        if outcome != "opened":
-            give_place_back(chain, place)
+    if outcome != "opened":
+        give_place_back(chain, place)
     if outcome == "in_progress":
         raise IdempotencyInProgress
     if outcome == "known" and idempotency:  # committed since we looked

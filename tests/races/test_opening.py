@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.models import Sum
 
 from core.errors import DomainError
@@ -60,6 +60,24 @@ def test_one_quote_makes_one_order() -> None:
 
     assert codes(results) == ["Opened", "quote_used", "quote_used", "quote_used"]
     assert Order.objects.count() == 1
+
+
+def test_a_connection_lost_after_the_commit_spoils_no_later_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows whether the order was written, so its place below the account key is given to nobody else."""
+    quotes = [make_quote(pair="ETHLTC", send="2", at=NOW) for _ in range(2)]
+    call = opening._call
+
+    def lose(asked: dict[str, Any]) -> tuple[str, int | None]:
+        call(asked)
+        raise OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(opening, "_call", lose)
+    with pytest.raises(OperationalError):
+        open_order(quote=quotes[0], payout_address=ADDRESS, at=NOW)
+    monkeypatch.setattr(opening, "_call", call)
+
+    open_order(quote=quotes[1], payout_address=ADDRESS, at=NOW)
+    assert Order.objects.values("deposit_address").distinct().count() == 2
 
 
 def test_one_key_makes_one_order() -> None:
