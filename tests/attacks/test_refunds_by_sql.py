@@ -108,3 +108,21 @@ def test_a_stolen_web_host_takes_no_order_the_number_of_its_next_event(site: Sim
     site.scan("litecoin")
     follow_deposits(chain="litecoin", at=site.now())
     assert site.reload(order).state == states.EXCHANGING
+
+
+@pytest.mark.parametrize(
+    ("deadline", "said"),
+    [
+        ("'infinity'", "order_turn_kept"),
+        ("now() + interval '91 minutes'", "order_turn_kept"),
+        ("now() + interval '60 minutes'", ""),  # the machine's own turn, which an address begins
+    ],
+)
+def test_a_stolen_web_host_puts_nothing_off_for_ever(
+    site: SimulatedExchange, thief: Thief, deadline: str, said: str
+) -> None:
+    """It did: what was due on no day made nobody the next one, long after the thief was gone."""
+    order = site.open().order
+    put_off = f"UPDATE orders_order SET deadline = {deadline} WHERE reference = %(order)s"
+    assert refused(thief("web"), put_off, order=order.reference) == said
+    assert refused(thief("worker_litecoin"), put_off, order=order.reference) == ""
