@@ -8,7 +8,7 @@ from django.conf import LazySettings
 from core.models import Asset
 from wallets.signer import journal
 from wallets.signer.ceilings import Ceilings, find_excess, read_ceilings
-from wallets.signer.journal import APPROVED, SIGNED, JournalBroken, Line
+from wallets.signer.journal import APPROVED, REVOKED, SIGNED, JournalBroken, Line
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -91,9 +91,41 @@ def test_the_journal_is_read_as_it_was_written(settings: LazySettings) -> None:
         journal.append("ethereum", one)
         assert journal.read_recent("ethereum", at=NOW)[-1] == one
     assert journal.read_recent("ethereum", at=NOW) == lines
-    assert journal.read_recent("ethereum", at=NOW + timedelta(hours=25)) == []
+    assert journal.read_recent("ethereum", at=NOW + timedelta(hours=25)) == lines[1:]  # an approval that nothing used
     assert journal.read_recent("litecoin", at=NOW) == []
     assert journal.path_of("ethereum").stat().st_mode & 0o777 == 0o600
+
+
+# what was written (what, how many hours ago), and whether the same payment, over every ceiling, may be signed now
+APPROVALS = [
+    ([(APPROVED, 24)], True),
+    ([(APPROVED, 26)], True),
+    ([(APPROVED, 24 * 365)], True),
+    ([(APPROVED, 400), (REVOKED, 399)], False),
+    ([(APPROVED, 2), (REVOKED, 1)], False),
+    ([(APPROVED, 3), (REVOKED, 2), (APPROVED, 1)], True),
+    ([(REVOKED, 1)], False),
+    ([(APPROVED, 400), (SIGNED, 399)], False),
+    ([(APPROVED, 30), (SIGNED, 2)], False),
+    ([(APPROVED, 30), (SIGNED, 2), (APPROVED, 1)], True),
+]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "read anew each hour"])
+@pytest.mark.parametrize(("written", "signed"), APPROVALS)
+def test_an_approval_stands_until_it_is_used_or_taken_back(
+    written: list[tuple[str, int]], signed: bool, again: bool
+) -> None:
+    """It was forgotten after a day, while its payout waited for the hour to pass."""
+    big = line(9, 10_000)
+    for what, hours in written:
+        journal.append("ethereum", line(9, 10_000, hours * HOUR, what=what))
+        if again:
+            journal.read_recent("ethereum", at=NOW - (hours - 1) * HOUR)
+    lines = journal.read_recent("ethereum", at=NOW)
+    assert (find_excess(big, lines, CEILINGS, network="ethereum") == "") is signed
+    # What a person approved is in no span, however long ago that was.
+    assert not find_excess(line(8, 100), lines, CEILINGS, network="ethereum")
 
 
 def test_a_journal_that_has_become_shorter_stops_the_signer() -> None:

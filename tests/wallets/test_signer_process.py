@@ -1,14 +1,15 @@
 """The signer as a process of its own, with a database role of its own: what it signs, refuses, and waits with."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import fields
-from datetime import timedelta
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,18 @@ from embit.networks import NETWORKS
 
 from core import clock, database_clock
 from core.database_roles import derive_password, role_name
-from core.heartbeat import read_ages
+from core.heartbeat import beat, read_ages
+from core.snapshot import forget_all
+from nexchange import settings as published
+from orders.offer import find_pair, is_sold
+from tests.beats import WORK
 from tests.simulated import SimulatedExchange
 from tests.sources import ROOT
+from ticker.models import MarketState
 from wallets import states
 from wallets.models import Attempt, NonceHold, Payout
 from wallets.paying import signing
+from wallets.paying.advice import gather_advice
 from wallets.paying.signing import can_sign, request_signature
 from wallets.sign import sign_payouts
 from wallets.signer import server
@@ -113,11 +120,11 @@ def test_signs_for_a_worker_without_keys_within_its_ceilings(
 ) -> None:
     node = site.client_of("ethereum")
     assert not can_sign()
-    assert sign_payouts(node=node, at=site.now()) == 0
+    assert sign_payouts(node=node, at=clock.machine_now()) == 0
 
     first = start(ETHEREUM_CEILING_PAYOUT="0.000001")
     assert Path(settings.SIGNER_SOCKET).stat().st_mode & 0o777 == 0o660
-    assert sign_payouts(node=node, at=site.now()) == 0
+    assert sign_payouts(node=node, at=clock.machine_now()) == 0
     payout.refresh_from_db()
     assert (payout.state, payout.problem.partition(":")[0]) == (states.REQUESTED, "ceiling")
     assert not Attempt.objects.exists()
@@ -133,7 +140,7 @@ def test_signs_for_a_worker_without_keys_within_its_ceilings(
     )
     assert approved.returncode == 0, approved.stderr
     Payout.objects.update(tried_at=None)
-    assert sign_payouts(node=node, at=site.now()) == 1
+    assert sign_payouts(node=node, at=clock.machine_now()) == 1
     payout.refresh_from_db()
     assert payout.state == states.SIGNED
     assert Attempt.objects.get().payout_id == payout.pk
@@ -141,6 +148,107 @@ def test_signs_for_a_worker_without_keys_within_its_ceilings(
     first.terminate()
     assert first.wait(timeout=20) == 0
     assert not can_sign()
+
+
+def is_sold_now(at: datetime) -> bool:
+    """Say whether ether is sold, as if all work but the signer's were well."""
+    for work in WORK:
+        if not work.startswith("signer:"):
+            beat(work)
+    beat("signer:litecoin")
+    MarketState.objects.update(rate_at=at, checked_at=at)
+    forget_all()
+    return is_sold(find_pair("ETHLTC"), at=at)
+
+
+@pytest.mark.slow
+def test_a_signer_that_stands_still_holds_no_worker_and_signs_once(
+    site: SimulatedExchange, payout: Payout, start: Start, settings: LazySettings
+) -> None:
+    """SIGSTOP: its socket goes on listening, and a round of payouts waited half a minute for each of them."""
+    settings.HEARTBEAT_LIMITS_S = published.HEARTBEAT_LIMITS_S
+    node = site.client_of("ethereum")  # whose worker's clock goes on, as the signer's does
+    process = start()
+    until = time.monotonic() + 20
+    while not is_sold_now(site.now()):
+        assert time.monotonic() < until
+        time.sleep(0.2)
+
+    process.send_signal(signal.SIGSTOP)
+    try:
+        stopped = time.monotonic()
+        assert can_sign()
+        assert sign_payouts(node=node, at=clock.machine_now()) == 0
+        assert time.monotonic() - stopped < 8
+        payout.refresh_from_db()
+        assert (payout.state, payout.problem.partition(":")[0], payout.tried_at) == (
+            states.REQUESTED,
+            "signer_unreachable",
+            None,
+        )
+        while is_sold_now(site.now()) and time.monotonic() < stopped + 30:
+            time.sleep(0.2)
+        assert time.monotonic() - stopped <= 10
+        began = time.monotonic()
+        assert sign_payouts(node=node, at=clock.machine_now()) == 0  # it is known to be asleep, and not asked at all
+        assert time.monotonic() - began < 3
+    finally:
+        process.send_signal(signal.SIGCONT)
+    went_on = time.monotonic()
+    while not is_sold_now(site.now()):
+        assert time.monotonic() < went_on + 30
+        time.sleep(0.2)
+
+    while payout.state != states.SIGNED:
+        assert time.monotonic() < went_on + 30
+        sign_payouts(node=node, at=clock.machine_now())
+        payout.refresh_from_db()
+    assert payout.attempts.count() == NonceHold.objects.count() == 1
+
+
+def request(chain: str, payout_id: int, advice: Advice, action: str = "pay") -> bytes:
+    return json.dumps({"action": action, "payout_id": payout_id, "advice": advice.as_json()}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(("age_s", "code"), [(30, "not_requested"), (30.1, "advice_old"), (-600, "not_requested")])
+@pytest.mark.django_db
+def test_advice_of_long_ago_is_not_signed_by(age_s: float, code: str) -> None:
+    """What waited in the socket of a signer that stood still tells of a mempool that is gone."""
+    now = clock.now()
+    fields_of = {field.name: 0 for field in fields(Advice)} | {
+        "chain": "ethereum",
+        "in_mempool": (),
+        "at_iso": (now - timedelta(seconds=age_s)).isoformat(),
+    }
+    other = Payout.objects.create(
+        purpose="test",
+        chain="litecoin",
+        asset_id="LTC",
+        address="x",
+        amount_minor=1,
+        fee_cap_minor=0,
+        reserved_minor=1,
+        requested_at=now,
+    )
+    with clock.clock_reads(lambda: now):
+        outcome = server._handle(request("ethereum", other.pk, Advice(**fields_of)), "ethereum")
+    assert outcome.code == code
+    Payout.objects.filter(pk=other.pk).update(state=states.REJECTED)
+
+
+def test_a_name_over_the_socket_is_nobodys(simulated: SimulatedExchange) -> None:
+    """Only on the signer's host may a person reopen what is in doubt: whoever holds the socket can write any name."""
+    order = simulated.open().order
+    simulated.pay(order)
+    simulated.settle(2)
+    payout = Payout.objects.get()
+    Payout.objects.update(state=states.IN_DOUBT)
+    advice = replace(gather_advice(simulated.client_of("ethereum"), at=simulated.now()), by="anna", because="I said so")
+    outcome = server._handle(request("ethereum", payout.pk, advice, "reopen"), "ethereum")
+    assert outcome.code == "not_open"
+    payout.refresh_from_db()
+    assert payout.state == states.IN_DOUBT
+    assert not payout.evidence.exists()
 
 
 @pytest.mark.slow
@@ -157,7 +265,7 @@ def test_answers_nonsense_and_goes_on(site, payout, start, settings) -> None:
         b"x" * (1 << 20) + b"\n",
     ):
         assert ask(path, line)["code"] in ("bad_request", "signer_failed"), line[:40]
-    assert sign_payouts(node=site.client_of("ethereum"), at=site.now()) == 1
+    assert sign_payouts(node=site.client_of("ethereum"), at=clock.machine_now()) == 1
 
 
 def test_a_signer_that_is_not_there_is_an_outcome(settings, tmp_path) -> None:
@@ -195,7 +303,8 @@ def test_a_signer_whose_clock_is_wrong_signs_nothing_and_is_silent(db, keys, mon
     real, asked = database_clock.machine_now, []
     monkeypatch.setattr(database_clock, "machine_now", lambda: real() + timedelta(seconds=off_s))
     monkeypatch.setitem(server.VERBS, "pay", lambda *request: asked.append(request) or Outcome(code="seen"))
-    advice = Advice(**{field.name: None for field in fields(Advice)} | {"chain": "ethereum", "in_mempool": ()})
+    known = {"chain": "ethereum", "in_mempool": (), "at_iso": clock.now().isoformat()}
+    advice = Advice(**{field.name: None for field in fields(Advice)} | known)
     line = json.dumps({"action": "pay", "payout_id": 1, "advice": advice.as_json()}).encode()
 
     assert server._handle(line, "ethereum").code == ("seen" if works else "signer_clock")

@@ -132,6 +132,10 @@ def test_what_waits_for_a_person_is_told_once_and_goes_once_approved(
         with override_settings(**lost), pytest.raises(CommandError, match="run this in signer_ethereum"):
             call_command(*approve)
     call_command(*approve)
+    call_command(*approve, "--revoke")  # taken back in time
+    simulated.tick()
+    assert not payout.attempts.exists()
+    call_command(*approve)
     simulated.tick()
 
     payout.refresh_from_db()

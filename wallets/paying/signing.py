@@ -14,7 +14,7 @@ from wallets.signer.keys import has_keys
 from wallets.signer.verbs import VERBS
 
 # Codes that say nothing about the payout: the signer could not look at it, or did not answer.
-FAILED = ("signer_failed", "signer_unreachable", "signer_clock", "bad_request")
+FAILED = ("signer_failed", "signer_unreachable", "signer_clock", "bad_request", "advice_old")
 PATIENCE_S = 5  # a signature takes milliseconds, a lock at most three seconds; the chain is not read meanwhile
 REST_S = 10  # a signer that let us wait so long is not asked again before: a stopped one must stop nothing else
 MOST_BYTES = 65536  # of an answer

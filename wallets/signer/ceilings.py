@@ -12,7 +12,7 @@ from django.conf import settings
 
 from core.models import Asset
 from core.money import Money
-from wallets.signer.journal import APPROVED, Line, Payment
+from wallets.signer.journal import APPROVED, REVOKED, Line, Payment
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -98,7 +98,7 @@ def _part(lines: Sequence[Line]) -> tuple[list[Line], set[Payment]]:
     for line in lines:
         if line.what == APPROVED:
             approved.add(line.payment)
-        elif line.payment in approved:
+        elif line.payment in approved or line.what == REVOKED:
             approved.discard(line.payment)
         else:
             counted.append(line)

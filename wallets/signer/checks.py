@@ -110,6 +110,13 @@ def _check_join_fee(payout: Payout) -> None:
         raise SignerRefused(f"a fee cap of {payout.fee_cap_minor} is over {most}", code="fee_cap")
 
 
+def check_network(state: ChainState, chain_id: int) -> None:
+    """Prove that a signature is for the chain that the first scan pinned: its id stands in every one. Raises: SignerRefused."""
+    pinned = state.identity.partition(":")[0]
+    if pinned != str(chain_id):
+        raise SignerRefused(f"chain id {chain_id} is not the pinned one, {pinned or 'none yet'}", code="other_network")
+
+
 def check_outbid(payout: Payout) -> None:
     """Prove that a further attempt pays what the first one did. Raises: SignerRefused."""
     if joins_coins(payout.purpose):

@@ -15,8 +15,8 @@ from typing import Any
 
 from django.conf import settings
 
-KEPT = timedelta(hours=25)  # in memory; nothing older counts
-SIGNED, APPROVED = "signed", "approved"
+KEPT = timedelta(hours=25)  # in memory; nothing older counts, but an approval that nothing has used up
+SIGNED, APPROVED, REVOKED = "signed", "approved", "revoked"
 Payment = tuple[int, str, str, int]
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ class Line:
     """One line. `minor` is the most that left or may leave with the payout: amount and fee cap."""
 
     at: datetime
-    what: str  # "signed" or "approved"
+    what: str  # "signed", "approved" or "revoked"
     payout: int
     purpose: str
     address: str
@@ -76,6 +76,7 @@ def append(chain: str, line: Line) -> None:
 def read_recent(chain: str, *, at: datetime) -> list[Line]:
     """Return the lines of the last 25 hours, oldest first; what was appended since this process last looked is read.
 
+    An older approval is among them while nothing has used it up, or what did is.
     Raises: JournalBroken.
     """
     path = path_of(chain)
@@ -90,9 +91,26 @@ def read_recent(chain: str, *, at: datetime) -> list[Line]:
             whole, newline, _torn = file.read().rpartition(b"\n")
         lines = lines + list(_parse(whole.splitlines(), path))
         read_to += len(whole) + len(newline)
-    lines = [line for line in lines if line.at > at - KEPT]
+    lines = _drop_old(lines, at - KEPT)
     _kept[key] = (read_to, lines)
     return lines
+
+
+def _drop_old(lines: list[Line], before: datetime) -> list[Line]:
+    """Leave out what is old: an approval goes with what used it up, and stays until then."""
+    used_at: dict[int, datetime] = {}
+    waiting: dict[Payment, list[int]] = {}
+    for place, line in enumerate(lines):
+        if line.what == APPROVED:
+            waiting.setdefault(line.payment, []).append(place)
+        else:
+            used_at |= dict.fromkeys(waiting.pop(line.payment, ()), line.at)
+    open_places = {place for places in waiting.values() for place in places}
+    return [
+        line
+        for place, line in enumerate(lines)
+        if line.at > before or place in open_places or used_at.get(place, before) > before
+    ]
 
 
 def _parse(raw: list[bytes], path: Path) -> Iterator[Line]:

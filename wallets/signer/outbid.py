@@ -22,7 +22,7 @@ from wallets.models import Attempt, ChainState, Coin, CoinHold, Payout
 from wallets.purposes import joins_coins
 from wallets.signer import journal
 from wallets.signer.advice import Advice, Outcome
-from wallets.signer.checks import check_outbid, check_self_transfer
+from wallets.signer.checks import check_network, check_outbid, check_self_transfer
 from wallets.signer.coins import hold_coins, mined_coins
 from wallets.signer.keys import Signed, SignerRefused, sign_coins, sign_join
 from wallets.signer.lane import LANE_FREED, raise_gas, self_transfer_cap
@@ -59,6 +59,7 @@ def _outbid(payout_id: int, advice: Advice) -> Outcome:
         return Outcome(code="mined", words="one of its attempts has been mined")
     check_outbid(payout)
     if advice.has_nonces:
+        check_network(lanes[0], advice.chain_id)
         signed, pays = raise_gas(payout, attempts[-1], advice)
         # The first of a nonce counts whole: of those that follow, and are dearer, at most one is ever mined in its place.
         first = attempts[-1].pays and not pays

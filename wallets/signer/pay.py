@@ -16,7 +16,7 @@ from wallets.purposes import joins_coins
 from wallets.scan_state import trusted_now
 from wallets.signer import journal
 from wallets.signer.advice import Advice, Outcome
-from wallets.signer.checks import check_payout
+from wallets.signer.checks import check_network, check_payout
 from wallets.signer.coins import CoinsShort, choose_coins, choose_small, hold_coins
 from wallets.signer.death import final_height, list_alive
 from wallets.signer.keys import SignerRefused, sign_coins, sign_join, sign_nonce
@@ -135,6 +135,7 @@ def _sign_join(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
 
 def _sign_with_nonce(payout: Payout, state: ChainState, advice: Advice) -> Attempt:
     """The nonce comes from our rows, never from the node's pending count; the node is believed once, at the very start."""
+    check_network(state, advice.chain_id)
     nonce = state.next_nonce if state.next_nonce is not None else int(advice.first_nonce or 0)
     sender = house_address(chain=payout.chain, at=advice.at).address
     if advice.gas > payout.asset.payout_units:

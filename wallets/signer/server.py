@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from wallets.signer.verbs import VERBS
 
 MOST_BYTES = 1 << 20  # of one request: advice lists our own unmined transactions
 PATIENCE_S = 5  # for a whole request, however it comes: everybody else waits meanwhile
+# What waited in the socket while this process stood still brings fees and a mempool of then, and its worker has gone: it
+# asks again. A round of a worker takes less, and clocks may differ by five seconds.
+ADVICE_LIVES = timedelta(seconds=30)
 IDLE_S = 2  # between two looks at whether to go on
 
 log = logging.getLogger(__name__)
@@ -112,11 +116,14 @@ def _handle(line: bytes, chain: str) -> Outcome:
         verb = VERBS[request["action"]]
         payout_id = request["payout_id"]
         advice = Advice.from_json(request["advice"])
+        age = now() - advice.at
     except (ValueError, KeyError, TypeError) as error:
         raise BadRequest(f"it cannot be read: {type(error).__name__}") from error
     if type(payout_id) is not int or advice.chain != chain:
         raise BadRequest(f"this is the signer of {chain}")
     if not clock_is_right():
         return Outcome(code="signer_clock", words=f"the clock of the signer of {chain} is wrong")
-    # The worker's clock decides nothing here either, and what a person alone may decide is not decided over a socket.
+    if age > ADVICE_LIVES:
+        return Outcome(code="advice_old", words=f"what the node said is {age.total_seconds():.0f} s old")
+    # Else the worker's clock decides nothing here, and what a person alone may decide is not decided over a socket.
     return verb(payout_id, replace(advice, at_iso=now().isoformat(), by="machine", because=""))

@@ -11,7 +11,7 @@ from orders.payout import request_payouts
 from tests.orders.conftest import NOW, stock_the_site
 from tests.orders.rows import follow, open_one, pay
 from tests.plugin_exchange import make_keys
-from wallets.models import Payout
+from wallets.models import ChainState, Payout
 
 Want = Callable[..., Payout]
 
@@ -24,6 +24,7 @@ def want(db: None, tmp_path: Path, settings: LazySettings) -> Iterator[Want]:
         ("litecoin", "ethereum"), dict.fromkeys(("payout", "hour", "day", "funded_hour"), "1000")
     )
     stock_the_site()
+    ChainState.objects.filter(code="ethereum").update(identity="31337:0xfirst")
 
     def ask(chain: str = "ethereum") -> Payout:
         pair, asset, send, position, height = (

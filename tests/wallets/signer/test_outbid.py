@@ -28,7 +28,7 @@ BIG = 10**8  # of a coin that pays whatever is asked for
 @pytest.fixture(autouse=True)
 def _site(db: None, keys: None) -> None:
     ChainState.objects.create(code="litecoin", height=100)
-    ChainState.objects.create(code="ethereum", height=100)
+    ChainState.objects.create(code="ethereum", height=100, identity="31337:0xfirst")
     Asset.objects.filter(pk="LTC").update(fee_rate_floor_minor=10)
 
 

@@ -30,7 +30,7 @@ ADVICE = Advice(
     first_nonce=7,
     balance_minor=10**30,
     in_mempool=("ab", "cd"),
-    at_iso="1999-01-01T00:00:00+00:00",
+    at_iso="2026-11-23T11:59:31+00:00",
     by="ann",
     because="a thief says so",
 )
@@ -190,7 +190,7 @@ def test_a_request_is_at_most_so_long(length: int, fits: bool) -> None:
 
 def test_advice_and_outcome_cross_as_they_are() -> None:
     assert Advice.from_json(json.loads(json.dumps(ADVICE.as_json()))) == ADVICE
-    assert (ADVICE.has_nonces, ADVICE.at) == (True, datetime(1999, 1, 1, tzinfo=UTC))
+    assert (ADVICE.has_nonces, ADVICE.at) == (True, datetime(2026, 11, 23, 11, 59, 31, tzinfo=UTC))
     for outcome in (Outcome(attempt_id=7), Outcome(code="ceiling", words="it is over")):
         assert Outcome.from_json(json.loads(json.dumps(outcome.as_json()))) == outcome
     assert (Outcome(attempt_id=0).signed, Outcome().signed) == (True, False)

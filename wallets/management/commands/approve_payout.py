@@ -22,9 +22,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("payout", type=int, help="its number, as the admin site and the problem show it")
+        parser.add_argument("--revoke", action="store_true", help="take an approval back that was not used yet")
         parser.add_argument("--because", required=True, help="why, in words; kept for ever")
 
-    def handle(self, *args: Any, payout: int, because: str, **options: Any) -> None:
+    def handle(self, *args: Any, payout: int, because: str, revoke: bool, **options: Any) -> None:
         found = Payout.objects.filter(pk=payout).select_related("asset").first()
         if found is None:
             raise CommandError(f"there is no payout {payout}; `payout` lists what waits")
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             )
         line = journal.Line(
             at=now(),
-            what=journal.APPROVED,
+            what=journal.REVOKED if revoke else journal.APPROVED,
             payout=found.pk,
             purpose=found.purpose,
             address=found.address,
@@ -53,6 +54,9 @@ class Command(BaseCommand):
                 f"{journal.path_of(found.chain)} cannot be written: {error.strerror}. With signers in containers, run this "
                 f"in signer_{found.chain}"
             ) from error
+        if revoke:
+            self.stdout.write(f"taken back in {journal.path_of(found.chain)}: {found.purpose} waits for a person again")
+            return
         self.stdout.write(
             f"approved in {journal.path_of(found.chain)}: {found.purpose}, to {found.address}, "
             f"{Money(line.minor, found.asset)} at most; it is tried again with the next rounds"
