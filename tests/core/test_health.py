@@ -92,6 +92,8 @@ def test_says_what_is_sold_and_to_the_operator_alone_why_not(client):
         "reconciliations",
         "wait_for_approval",
         "clock_off_s",
+        "ceilings",
+        "hints",
     }
 
 

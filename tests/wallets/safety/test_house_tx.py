@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from core.assets import get_asset
+from tests.addresses import take_address
 from tests.wallets.signer.rows import ETH_TARGET, LTC_TARGET, NOW, make_coin, txid_of
 from wallets import states
-from wallets.addresses import house_address, take_address
+from wallets.addresses import house_address
 from wallets.chains.protocol import Movement, Tx
 from wallets.models import Deposit
 from wallets.safety.house_tx import Moved, weigh
