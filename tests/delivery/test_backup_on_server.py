@@ -33,7 +33,7 @@ def stack(tmp_path_factory):
     ]
     (stack.folder / "target.env").write_text("".join(lines))
     try:
-        stack.compose("up", "--detach", "postgis", "redis")
+        stack.compose("up", "--detach", "postgis", "broker")
         stack.compose("run", "--rm", "release")
         yield stack
     finally:

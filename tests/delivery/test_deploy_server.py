@@ -223,7 +223,7 @@ def test_nothing_is_undone_beside_a_step_that_is_still_under_way(serving):
     assert "waiting for the end of what is under way" in done.stdout
     asked = [call for call, _ in serving.calls()]
     assert asked.index("the migration has ended") < asked.index(
-        "docker-compose up -d --no-deps worker beat worker_litecoin worker_ethereum"
+        "docker-compose up -d --no-deps worker beat signer_litecoin signer_ethereum worker_litecoin worker_ethereum"
     )
     assert_old_serves(serving)
 
@@ -296,7 +296,7 @@ def test_prices_are_asked_for_throughout_a_release(serving):
     serving.deploy("new")
 
     stopped = [call for call, _ in serving.calls() if call.startswith("docker-compose stop")]
-    assert stopped == ["docker-compose stop worker_litecoin worker_ethereum"]
+    assert stopped == ["docker-compose stop signer_litecoin signer_ethereum worker_litecoin worker_ethereum"]
 
 
 def test_a_release_that_was_killed_after_its_last_switch_leaves_no_two_versions(serving):
