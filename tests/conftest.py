@@ -14,6 +14,7 @@ import psycopg2
 import pytest
 from django.conf import settings as django_settings
 from django.db import connections
+from hypothesis import settings as hypothesis_settings
 from psycopg2 import extensions
 from pytest_django.plugin import DjangoDbBlocker
 
@@ -21,6 +22,10 @@ from core.snapshot import forget_all
 from tests.databases import TestDatabase
 
 pytest_plugins = ("tests.plugin_nodes", "tests.plugin_exchange")
+
+# No example may be failed for the time it took: on a busy machine that says nothing of the code.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 
 def pytest_configure() -> None:

@@ -57,7 +57,7 @@ def serve(*, chain: str, path: Path, go_on: Callable[[], bool], turn: Callable[[
         listener.listen(8)
         listener.settimeout(IDLE_S)
         while go_on():
-            if _file_of(path) != named:
+            if named is None or _file_of(path) != named:  # none: removed before it was looked at
                 log.error("%s is not the socket of this signer of %s any more: it ends", path, chain)
                 return
             with suppress(TimeoutError):

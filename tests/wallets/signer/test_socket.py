@@ -95,6 +95,16 @@ def test_a_signer_whose_socket_was_removed_ends(path: Path, stack: ExitStack) ->
     assert only.ended()
 
 
+def test_a_signer_whose_socket_was_gone_before_it_looked_ends(
+    path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else nothing would ever differ from nothing, and it would wait where nobody finds it."""
+    monkeypatch.setattr(server, "_file_of", lambda _path: None)
+    only = Running(path)
+    stack.callback(only.stop)
+    assert only.ended()
+
+
 def test_a_signer_that_ends_removes_its_own_socket(path: Path, stack: ExitStack) -> None:
     start(path, stack).stop()
     assert not path.exists()
