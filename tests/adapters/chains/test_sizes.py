@@ -6,7 +6,17 @@ import pytest
 
 from core.assets import get_asset
 from core.money import Money
-from wallets.chains.coin_choice import MOST_INPUTS, RELAY_DUST, count_needed, fits, least_change, most_payable
+from wallets.chains.coin_choice import (
+    JOIN_FEE_PERCENT,
+    MOST_INPUTS,
+    RELAY_DUST,
+    count_needed,
+    fits,
+    join_fee,
+    least_change,
+    least_joined,
+    most_payable,
+)
 from wallets.chains.fees import FEE_BOUNDS, clamp
 from wallets.chains.sizes import PLAIN_GAS, size_vb
 from wallets.chains.uri import has_chain_id, payment_uri
@@ -124,3 +134,11 @@ def test_a_request_asks_for_the_amount_in_the_unit_of_its_standard(network, asse
     """BIP-21 in whole coins, EIP-681 in wei."""
     assert payment_uri(network, "X", Money(minor, get_asset(asset)), chain_id=chain_id) == uri
     assert has_chain_id(network) is (network == "ethereum")
+
+
+@pytest.mark.parametrize("rate", [1, 10, 333, 2000])
+def test_two_of_the_least_coins_are_joined_within_their_share_and_two_smaller_ones_are_not(rate: int) -> None:
+    least, fee = least_joined(rate), join_fee(2, rate)
+
+    assert fee * 100 <= 2 * least * JOIN_FEE_PERCENT
+    assert fee * 100 > 2 * (least - 1) * JOIN_FEE_PERCENT
