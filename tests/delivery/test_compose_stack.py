@@ -68,10 +68,9 @@ def test_every_role_runs_as_nobody_special_and_cannot_write_its_own_code(stack):
         container = stack.container(service)
         assert docker("exec", container, "id", "-u") == "1000"
         assert "Read-only file system" in docker("exec", container, "touch", "/app/x", check=False)
-    assert (
-        docker("exec", stack.container("worker"), "sh", "-c", "touch /var/lib/nexchange/journal/x && echo yes") == "yes"
-    )
-    assert "Read-only" in docker("exec", stack.container("worker"), "touch", "/run/keys/x", check=False)
+    # Journals are their chains' workers' and signers', keys the signers'.
+    for path in ("/var/lib/nexchange/journal/x", "/run/keys/x"):
+        assert "Read-only" in docker("exec", stack.container("worker"), "touch", path, check=False)
 
 
 def test_the_owners_password_is_in_no_container_that_serves(stack):
