@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 EARLIER = "keys.json"
 
@@ -28,9 +28,20 @@ class Command(BaseCommand):
 
 
 def hand_over(folder: Path, chain: str) -> bool:
-    """Write a network's own file out of the one of all networks, which stays; False when it has one already."""
-    facts = json.loads((folder / EARLIER).read_text(encoding="utf-8"))
-    return write_key_file(folder, chain, facts[chain])
+    """Write a network's own file out of the one of all networks, which stays; False when it has one already.
+
+    Raises: CommandError when it has none and the one of all networks does not hold its part.
+    """
+    if (folder / f"{chain}.json").exists():
+        return False
+    try:
+        fact = json.loads((folder / EARLIER).read_text(encoding="utf-8"))[chain]
+    except (ValueError, KeyError, TypeError):
+        # Neither the text nor the cause is shown: both may hold a key.
+        raise CommandError(
+            f"{folder / EARLIER} holds no part for {chain}, and {chain}.json is not there. Put one of them right."
+        ) from None
+    return write_key_file(folder, chain, fact)
 
 
 def write_key_file(folder: Path, chain: str, fact: dict[str, str]) -> bool:
